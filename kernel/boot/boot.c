@@ -1,0 +1,223 @@
+/*
+ * boot.c - from the first C function to a kernel that knows its memory.
+ *
+ * HOW    Both ways in end in the same state: the library knows the memory map,
+ *        the early allocator works, and the page tables map
+ *
+ *          the image       at its link address: code RX, constants R, data RW
+ *          the window      physical memory at KERNEL_WINDOW_BASE, RW, no X
+ *          the screen      at KERNEL_FRAMEBUFFER_BASE, RW, no X
+ *
+ *        and nothing else: no identity mapping, nothing at address 0.
+ *
+ *        The UEFI loader has built such tables.  After Multiboot 2 and PVH the
+ *        kernel stands on the provisional ones of entry.S, which reach the
+ *        first 4 GiB at their own addresses; it builds the final ones here,
+ *        with frames of the early allocator.
+ *
+ * FAILS  By panic: without a memory map there is no kernel.
+ */
+#include "boot/boot.h"
+
+#include "boot/tables.h"
+#include "console/console.h"
+#include "cpu/cpu.h"
+#include "cpu/insn.h"
+#include "kernel.h"
+#include "platform.h"
+#include <cairn/init.h>
+
+#define MULTIBOOT2_MAGIC 0x36d76289u
+/* What entry.S maps at its own address. */
+#define PROVISIONAL_BYTES (4 * CAIRN_GIB)
+/* Kinds of memory that the window covers: all that is or may be RAM. */
+#define WINDOW_KINDS                                                           \
+    (CAIRN_MEMORY_ALL_KINDS & ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_RESERVED) &  \
+     ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_MMIO) &                               \
+     ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_FRAMEBUFFER))
+#define LARGE_PAGE       (2 * CAIRN_MIB)
+#define SCREEN_BYTES_MAX (256 * CAIRN_MIB)
+
+struct kernel kernel;
+
+extern const char kernel_image_begin[];
+extern const char kernel_text_end[];
+extern const char kernel_rodata_end[];
+extern const char kernel_image_end[];
+
+/* Physical address of the image's first byte. */
+static uint64_t image_phys;
+
+static uint64_t image_bytes(void)
+{
+    return (uint64_t)(kernel_image_end - kernel_image_begin);
+}
+
+struct cairn_phys_range kernel_image_range(void)
+{
+    return cairn_phys_range_make(image_phys, image_phys + image_bytes());
+}
+
+static void require(enum cairn_status status, const char *what)
+{
+    if (status != CAIRN_OK)
+        kernel_panic("%s: %s", what, cairn_status_text(status));
+}
+
+static void start_library(void)
+{
+    require(cairn_init_early(&kernel.boot, kernel_image_range(),
+                             cairn_phys_make(CAIRN_PHYS_LIMIT), &kernel.early),
+            "memory map");
+}
+
+/* ---- The final tables, after Multiboot 2 and PVH ------------------------------ */
+
+static bool alloc_table(void *context, uint64_t *phys)
+{
+    cairn_pfn pfn;
+
+    if (cairn_early_alloc_table(context, &pfn) != CAIRN_OK)
+        return false;
+    *phys = cairn_phys_of(pfn).value;
+    return *phys < PROVISIONAL_BYTES;
+}
+
+static void map(struct boot_tables *tables, uint64_t virt,
+                struct cairn_phys_range range, unsigned flags)
+{
+    if (!boot_tables_map(tables, virt, range.start.value,
+                         cairn_phys_range_bytes(range), flags))
+        kernel_panic("out of frames for page tables, mapping %#llx",
+                     (unsigned long long)virt);
+}
+
+/* Map the part of the image between two of its symbols. */
+static void map_image(struct boot_tables *tables, const char *begin,
+                      const char *end, unsigned flags)
+{
+    uint64_t offset = (uint64_t)(begin - kernel_image_begin);
+    uint64_t phys = image_phys + offset;
+
+    map(tables, KERNEL_VIRTUAL_BASE + offset,
+        cairn_phys_range_make(phys, phys + (uint64_t)(end - begin)),
+        BOOT_TABLES_GLOBAL | flags);
+}
+
+/* Map what is RAM, rounded to large pages, each large page once. */
+static uint64_t map_window(struct boot_tables *tables)
+{
+    struct cairn_phys_range window = {{0}, {CAIRN_PHYS_LIMIT}};
+    struct cairn_memory_range range;
+    struct cairn_phys_range part = {{0}, {0}};
+
+    while (cairn_memmap_next(&kernel.boot.map, WINDOW_KINDS, window, &range)) {
+        window.start = range.end;
+        part.start.value = range.start.value & ~(LARGE_PAGE - 1);
+        if (part.start.value < part.end.value)
+            part.start = part.end;
+        part.end.value = (range.end.value + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
+        if (part.start.value < part.end.value)
+            map(tables, KERNEL_WINDOW_BASE + part.start.value, part,
+                BOOT_TABLES_WRITABLE | BOOT_TABLES_GLOBAL);
+        else
+            part.end = part.start;
+    }
+    return part.end.value;
+}
+
+static void map_screen(struct boot_tables *tables)
+{
+    const struct cairn_framebuffer *screen = &kernel.boot.framebuffer;
+    uint64_t mask = CAIRN_FRAME_SIZE - 1;
+    uint64_t start = screen->base.value & ~mask;
+    uint64_t end = (screen->base.value + screen->bytes + mask) & ~mask;
+
+    if (screen->is_present && end - start <= SCREEN_BYTES_MAX)
+        map(tables, KERNEL_FRAMEBUFFER_BASE, cairn_phys_range_make(start, end),
+            BOOT_TABLES_WRITABLE | BOOT_TABLES_GLOBAL);
+}
+
+static void build_tables(void)
+{
+    struct boot_tables tables = {.alloc = alloc_table,
+                                 .context = &kernel.early};
+    uint64_t window_bytes;
+
+    if (!boot_tables_init(&tables))
+        kernel_panic("out of frames for page tables");
+    map_image(&tables, kernel_image_begin, kernel_text_end,
+              BOOT_TABLES_EXECUTABLE);
+    map_image(&tables, kernel_text_end, kernel_rodata_end, 0);
+    map_image(&tables, kernel_rodata_end, kernel_image_end,
+              BOOT_TABLES_WRITABLE);
+    window_bytes = map_window(&tables);
+    map_screen(&tables);
+    insn_write_cr3(tables.root);
+    require(cairn_window_activate(&kernel.window,
+                                  cairn_virt_make(KERNEL_WINDOW_BASE),
+                                  window_bytes),
+            "window");
+}
+
+/* ---- The two ways in ------------------------------------------------------------ */
+
+static void start_kernel(void)
+{
+    const struct cairn_framebuffer *screen = &kernel.boot.framebuffer;
+
+    if (screen->is_present && screen->bytes <= SCREEN_BYTES_MAX)
+        console_attach_screen(
+            screen, (void *)(KERNEL_FRAMEBUFFER_BASE +
+                             (screen->base.value & (CAIRN_FRAME_SIZE - 1))));
+    kernel_main();
+}
+
+void boot_from_32(uint64_t magic, uint64_t info, uint64_t image)
+{
+    cairn_phys start = cairn_phys_make(info);
+
+    console_init();
+    cpu_init();
+    image_phys = image;
+    cairn_window_init(&kernel.window, PROVISIONAL_BYTES);
+    if (cairn_boot_is_pvh(start))
+        require(cairn_boot_from_pvh(start, &kernel.boot), "PVH");
+    else if (magic == MULTIBOOT2_MAGIC)
+        require(
+            cairn_boot_from_multiboot2((uint32_t)magic, start, &kernel.boot),
+            "Multiboot 2");
+    else
+        kernel_panic("unknown boot loader: magic number %#llx is neither "
+                     "Multiboot 2 nor PVH",
+                     (unsigned long long)magic);
+    start_library();
+    build_tables();
+    start_kernel();
+}
+
+void boot_from_uefi(uint64_t handoff_phys)
+{
+    const struct cairn_handoff *handoff =
+        (const void *)(KERNEL_WINDOW_BASE + handoff_phys);
+    enum cairn_handoff_error error;
+
+    console_init();
+    cpu_init();
+    cairn_window_init(&kernel.window, 0);
+    error = cairn_handoff_check(handoff, KERNEL_VIRTUAL_BASE);
+    if (error != CAIRN_HANDOFF_OK)
+        kernel_panic("hand-off refused: %s", cairn_handoff_error_text(error));
+    image_phys = handoff->kernel_phys;
+    require(cairn_window_activate(&kernel.window,
+                                  cairn_virt_make(handoff->window_base),
+                                  handoff->window_bytes),
+            "window");
+    require(cairn_boot_from_handoff(handoff, &kernel.boot), "hand-off");
+    kernel.map_window =
+        CAIRN_HANDOFF_MAP_WINDOW + (handoff->map_base & (CAIRN_FRAME_SIZE - 1));
+    kernel.map_window_entries = handoff->map_entries;
+    kernel.map_window_stride = handoff->map_descriptor_bytes;
+    start_library();
+    start_kernel();
+}

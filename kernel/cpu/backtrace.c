@@ -1,0 +1,49 @@
+/*
+ * backtrace.c - who called whom, along the chain of frame pointers.
+ *
+ * SOURCE System V ABI, AMD64 Architecture Processor Supplement, section 3.2.2,
+ *        "The Stack Frame": RBP points to the caller's RBP, and the return
+ *        address lies above it.
+ */
+#include "cpu/backtrace.h"
+
+#include "console/console.h"
+#include "cpu/symbols.h"
+
+#define FRAMES_MAX 8
+
+extern const char kernel_rodata_end[];
+extern const char kernel_image_end[];
+
+struct stack_frame {
+    uintptr_t caller;
+    uintptr_t return_address;
+};
+
+bool backtrace_is_readable(uint64_t address, uint64_t bytes)
+{
+    uint64_t end = (uintptr_t)kernel_image_end;
+
+    return address >= (uintptr_t)kernel_rodata_end && address < end &&
+           bytes <= end - address && address % sizeof(uintptr_t) == 0;
+}
+
+void backtrace_print(uintptr_t frame)
+{
+    char text[SYMBOL_TEXT_BYTES];
+
+    console_printf("backtrace\n");
+    for (unsigned i = 0; i < FRAMES_MAX; i++) {
+        const struct stack_frame *stack = (const struct stack_frame *)frame;
+
+        if (!backtrace_is_readable(frame, sizeof(*stack)) ||
+            stack->return_address == 0)
+            break;
+        console_printf("  %u  0x%016llx  %s\n", i,
+                       (unsigned long long)stack->return_address,
+                       symbols_text(stack->return_address - 1, text));
+        if (stack->caller <= frame)
+            break;
+        frame = stack->caller;
+    }
+}

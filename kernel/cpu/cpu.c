@@ -1,0 +1,132 @@
+/*
+ * cpu.c - segment descriptors, task state, and interrupt gates.
+ *
+ * HOW    64-bit mode needs little of segmentation: a code and a data segment,
+ *        and a task state that names the stacks for exceptions which cannot
+ *        trust the current one.  All 256 vectors lead to the entry code in
+ *        entry.S, which calls trap_handle().
+ *
+ * SOURCE Intel SDM vol. 3A, "Task Management in 64-bit Mode", "64-Bit Mode
+ *        IDT", "Interrupt Stack Table".
+ */
+#include "cpu/cpu.h"
+
+#include "cpu/descriptors.h"
+#include <cairn/compiler.h>
+#include <stdint.h>
+
+#define STACK_BYTES    16384
+#define STACK_COUNT    4
+#define GATE_INTERRUPT 0x8e00u /* present, ring 0, interrupt gate */
+#define SEGMENT_CODE   0x00af9b000000ffffu
+#define SEGMENT_DATA   0x00cf93000000ffffu
+#define SEGMENT_TSS    0x0000890000000000u /* present, available TSS */
+
+struct CAIRN_PACKED task_state {
+    uint32_t reserved0;
+    uint64_t ring_stack[3];
+    uint64_t reserved1;
+    uint64_t interrupt_stack[7]; /* numbers 1 .. 7 */
+    uint64_t reserved2;
+    uint16_t reserved3;
+    uint16_t io_map;
+};
+
+struct gate {
+    uint16_t offset_low;
+    uint16_t selector;
+    uint16_t kind_and_stack;
+    uint16_t offset_middle;
+    uint32_t offset_high;
+    uint32_t reserved;
+};
+
+struct CAIRN_PACKED table_register {
+    uint16_t limit;
+    uint64_t base;
+};
+
+static uint8_t stacks[STACK_COUNT][STACK_BYTES] __attribute__((aligned(16)));
+static struct task_state task_state;
+static uint64_t segments[5];
+static struct gate gates[VECTOR_COUNT] __attribute__((aligned(16)));
+
+/* In entry.S: code for each vector, GATE_BYTES apart. */
+extern const uint8_t trap_gates[];
+
+static void set_segments(void)
+{
+    uint64_t base = (uintptr_t)&task_state;
+    uint64_t limit = sizeof(task_state) - 1;
+
+    segments[SELECTOR_CODE / 8] = SEGMENT_CODE;
+    segments[SELECTOR_DATA / 8] = SEGMENT_DATA;
+    segments[SELECTOR_TSS / 8] = SEGMENT_TSS | limit | (base & 0xffffff) << 16 |
+                                 (base >> 24 & 0xff) << 56;
+    segments[SELECTOR_TSS / 8 + 1] = base >> 32;
+}
+
+static void load_segments(void)
+{
+    struct table_register table = {sizeof(segments) - 1, (uintptr_t)segments};
+
+    __asm__ volatile("lgdt %0\n\t"
+                     "pushq %1\n\t"
+                     "leaq 1f(%%rip), %%rax\n\t"
+                     "pushq %%rax\n\t"
+                     "lretq\n"
+                     "1:\tmovl %2, %%eax\n\t"
+                     "movl %%eax, %%ds\n\t"
+                     "movl %%eax, %%es\n\t"
+                     "movl %%eax, %%ss\n\t"
+                     "ltr %w3"
+                     :
+                     : "m"(table), "i"(SELECTOR_CODE), "i"(SELECTOR_DATA),
+                       "r"(SELECTOR_TSS)
+                     : "rax", "memory");
+}
+
+/* The number of the interrupt stack for a vector; 0: the current stack. */
+static unsigned stack_of(unsigned vector)
+{
+    switch (vector) {
+    case VECTOR_DOUBLE_FAULT:
+        return 1;
+    case VECTOR_NMI:
+        return 2;
+    case VECTOR_MACHINE_CHECK:
+        return 3;
+    case VECTOR_PAGE_FAULT:
+        return 4;
+    default:
+        return 0;
+    }
+}
+
+static void set_gate(unsigned vector)
+{
+    uint64_t code = (uintptr_t)&trap_gates[vector * GATE_BYTES];
+
+    gates[vector] = (struct gate){
+        .offset_low = (uint16_t)code,
+        .selector = SELECTOR_CODE,
+        .kind_and_stack = (uint16_t)(GATE_INTERRUPT | stack_of(vector)),
+        .offset_middle = (uint16_t)(code >> 16),
+        .offset_high = (uint32_t)(code >> 32),
+    };
+}
+
+void cpu_init(void)
+{
+    struct table_register table = {sizeof(gates) - 1, (uintptr_t)gates};
+
+    for (unsigned i = 0; i < STACK_COUNT; i++)
+        task_state.interrupt_stack[i] =
+            (uintptr_t)stacks[i] + sizeof(stacks[i]);
+    task_state.io_map = sizeof(task_state);
+    set_segments();
+    load_segments();
+    for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
+        set_gate(vector);
+    __asm__ volatile("lidt %0" : : "m"(table));
+}

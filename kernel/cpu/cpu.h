@@ -1,0 +1,13 @@
+/*
+ * cpu.h - the boot CPU's own state: segments, interrupt stacks, exceptions.
+ */
+#ifndef KERNEL_CPU_CPU_H
+#define KERNEL_CPU_CPU_H
+
+/*
+ * Load segment and interrupt descriptor tables.  From then on every exception
+ * is reported.  Interrupts stay off.
+ */
+void cpu_init(void);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * symbols.c - from an address to the function that it lies in.
+ *
+ * The first link of the kernel has no table yet: the weak, empty one below
+ * stands in for it, at the same place in the image.
+ */
+#include "cpu/symbols.h"
+
+#include <cairn/format.h>
+
+#define IN_SYMBOLS __attribute__((weak, section(".rodata.zz_symbols")))
+
+IN_SYMBOLS const struct symbol symbols[1] = {{0, 0}};
+IN_SYMBOLS const size_t symbol_count = 0;
+IN_SYMBOLS const char symbol_names[1] = "";
+
+extern const char kernel_image_begin[];
+extern const char kernel_text_end[];
+
+/* The last symbol at or below `offset`; the caller knows there is one. */
+static const struct symbol *find(uint64_t offset)
+{
+    size_t low = 0;
+    size_t high = symbol_count;
+
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+
+        if (symbols[middle].offset <= offset)
+            low = middle;
+        else
+            high = middle;
+    }
+    return &symbols[low];
+}
+
+const char *symbols_text(uint64_t address, char buffer[SYMBOL_TEXT_BYTES])
+{
+    uint64_t offset = address - (uintptr_t)kernel_image_begin;
+    const struct symbol *symbol;
+
+    if (address < (uintptr_t)kernel_image_begin ||
+        address >= (uintptr_t)kernel_text_end || symbol_count == 0 ||
+        offset < symbols[0].offset)
+        return "?";
+    symbol = find(offset);
+    cairn_format(buffer, SYMBOL_TEXT_BYTES, "%s+%#llx",
+                 &symbol_names[symbol->name],
+                 (unsigned long long)(offset - symbol->offset));
+    return buffer;
+}

@@ -1,0 +1,136 @@
+/*
+ * main.c - everything is set up: greet, run the commands of the command line.
+ *
+ * Command line   options -- commands
+ *
+ *   exit=debug   report the end to QEMU's device isa-debug-exit
+ *   hold         stop at the end and keep the screen
+ *
+ * Unknown options are ignored: boot loaders add their own.  Commands are run as
+ * if typed into the monitor, then the machine is switched off; the status says
+ * whether all succeeded.  Without "--" the monitor waits for input.
+ */
+#include "console/console.h"
+#include "cpu/insn.h"
+#include "kernel.h"
+#include "machine.h"
+#include "monitor/monitor.h"
+#include "monitor/text.h"
+#include <cairn/format.h>
+#include <cairn/version.h>
+
+#define MAIN_CR0_WRITE_PROTECT       (1u << 16)
+#define MAIN_CPUID_EXTENDED          0x80000000u
+#define MAIN_CPUID_EXTENDED_FEATURES 0x80000001u
+#define MAIN_CPUID_NX                (1u << 20) /* of EDX */
+#define MAIN_MSR_EFER                0xc0000080u
+#define MAIN_EFER_NXE                (1u << 11)
+
+/* ---- Greeting --------------------------------------------------------- */
+
+static void greet(void)
+{
+    const struct cairn_boot *boot = &kernel.boot;
+    console_printf("[cairn] Cairn %s, booted by %s%s%s\n", CAIRN_VERSION_TEXT,
+                   boot->protocol, boot->loader[0] != '\0' ? " from " : "",
+                   boot->loader);
+}
+
+static void print_memory(void)
+{
+    char installed[CAIRN_SIZE_TEXT_BYTES];
+    char usable[CAIRN_SIZE_TEXT_BYTES];
+    struct cairn_memmap_totals totals;
+    cairn_memmap_totals(&kernel.boot.map, &totals);
+    console_printf("[cairn] memory: %s installed, %s usable, %u ranges\n",
+                   cairn_format_size(installed, totals.installed_bytes),
+                   cairn_format_size(usable, totals.usable_bytes),
+                   (unsigned)kernel.boot.map.count);
+}
+
+static void print_early(void)
+{
+    struct cairn_early_stats stats;
+    cairn_early_stats(&kernel.early, &stats);
+    console_printf("[cairn] early allocator: %llu of %llu frames free, %u of "
+                   "them for page tables\n",
+                   (unsigned long long)stats.free_frames,
+                   (unsigned long long)stats.total_frames,
+                   (unsigned)stats.reserve_frames);
+}
+
+static void print_window(void)
+{
+    char size[CAIRN_SIZE_TEXT_BYTES];
+    if (!cairn_window_is_active(&kernel.window))
+        return;
+    console_printf("[cairn] window: %s of physical memory at 0x%016llx\n",
+                   cairn_format_size(size, kernel.window.limit),
+                   (unsigned long long)kernel.window.base);
+}
+
+static bool has_no_execute(void)
+{
+    if (insn_cpuid(MAIN_CPUID_EXTENDED, 0).eax < MAIN_CPUID_EXTENDED_FEATURES)
+        return false;
+    if (!(insn_cpuid(MAIN_CPUID_EXTENDED_FEATURES, 0).edx & MAIN_CPUID_NX))
+        return false;
+    return (insn_read_msr(MAIN_MSR_EFER) & MAIN_EFER_NXE) != 0;
+}
+
+static void print_protection(void)
+{
+    bool is_write_protected = (insn_read_cr0() & MAIN_CR0_WRITE_PROTECT) != 0;
+    console_printf("[cairn] W^X: CR0.WP %s, EFER.NXE %s\n",
+                   is_write_protected ? "on" : "off",
+                   has_no_execute() ? "on" : "off");
+}
+
+/* ---- Command line ----------------------------------------------------- */
+
+static bool is_end_of_word(char c)
+{
+    return c == ' ' || c == '\t' || c == '\0';
+}
+
+static bool is_word(const char *text, size_t length, const char *word)
+{
+    return text_length(word) == length && text_begins_with(text, word, length);
+}
+
+static void take_option(const char *text, size_t length)
+{
+    if (is_word(text, length, "exit=debug"))
+        kernel.may_exit_qemu = true;
+    else if (is_word(text, length, "hold"))
+        kernel.holds_at_end = true;
+}
+
+/* Take the options; returns the commands, or NULL if there is no "--". */
+static const char *take_options(const char *text)
+{
+    while (*text != '\0') {
+        size_t length = 0;
+        while (!is_end_of_word(text[length]))
+            length++;
+        if (is_word(text, length, "--"))
+            return text + length;
+        take_option(text, length);
+        text += text[length] == '\0' ? length : length + 1;
+    }
+    return NULL;
+}
+
+CAIRN_NORETURN void kernel_main(void)
+{
+    const char *commands = take_options(kernel.boot.command_line);
+    greet();
+    print_memory();
+    print_early();
+    print_window();
+    print_protection();
+    if (commands != NULL)
+        machine_poweroff(monitor_run(commands) == 0);
+    console_printf("Type 'help' for the list of commands.\n");
+    monitor_interactive();
+}

@@ -1,0 +1,85 @@
+/*
+ * cmd_phys.c - phys, physmem: physical memory as the allocator sees it.
+ *
+ * NOT    The kernel's image has no margins (guards) mapped around it, so the
+ *        guard bytes are always 0.
+ */
+#include "console/console.h"
+#include "kernel.h"
+#include "monitor/monitor.h"
+#include "monitor/text.h"
+#include <cairn/format.h>
+
+#define EVERYWHERE cairn_phys_range_make(0, CAIRN_PHYS_LIMIT)
+
+static void print_frames(const char *name, uint64_t frames)
+{
+    char size[CAIRN_SIZE_TEXT_BYTES];
+    console_printf("  %-20s %12s   (%llu frames)\n", name,
+                   cairn_format_size(size, frames << CAIRN_FRAME_SHIFT),
+                   (unsigned long long)frames);
+}
+
+static int print_allocator(void)
+{
+    struct cairn_early_stats stats;
+    struct cairn_memory_range lowest = {{0}, {0}, CAIRN_MEMORY_NONE};
+    cairn_early_stats(&kernel.early, &stats);
+    (void)cairn_memmap_next(&kernel.boot.map,
+                            CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_USABLE),
+                            EVERYWHERE, &lowest);
+    monitor_heading("Physical memory");
+    console_printf("  %-20s 0x%016llx\n", "base",
+                   (unsigned long long)lowest.start.value);
+    print_frames("total", stats.total_frames);
+    print_frames("used", stats.used_frames);
+    print_frames("free", stats.free_frames);
+    print_frames("  reserved for tables", stats.reserve_frames);
+    console_printf("  %-20s %12s\n", "guard bytes", "0 B");
+    return 0;
+}
+
+/* What lies at an address: a range of the map, or a hole. */
+static int print_address(cairn_phys phys)
+{
+    char size[CAIRN_SIZE_TEXT_BYTES];
+    const struct cairn_memmap *map = &kernel.boot.map;
+    struct cairn_phys_range place = {{0}, {CAIRN_PHYS_LIMIT}};
+    for (size_t i = 0; i < map->count; i++) {
+        const struct cairn_memory_range *range = &map->ranges[i];
+        if (range->end.value <= phys.value) {
+            place.start = range->end;
+        } else {
+            bool is_inside = range->start.value <= phys.value;
+            place.start = is_inside ? range->start : place.start;
+            place.end = is_inside ? range->end : range->start;
+            break;
+        }
+    }
+    console_printf("0x%016llx: %s, in 0x%016llx - 0x%016llx, %s\n",
+                   (unsigned long long)phys.value,
+                   cairn_memory_kind_name(cairn_memmap_kind_at(map, phys)),
+                   (unsigned long long)place.start.value,
+                   (unsigned long long)place.end.value,
+                   cairn_format_size(size, cairn_phys_range_bytes(place)));
+    return 0;
+}
+
+static int run_phys(int argc, char **argv)
+{
+    uint64_t address;
+    if (argc == 1)
+        return print_allocator();
+    if (argc > 2)
+        return monitor_fail("%s: too many arguments; try help phys", argv[0]);
+    if (monitor_number(argv[0], argv[1], &address) != 0)
+        return 1;
+    if (address >= CAIRN_PHYS_LIMIT)
+        return monitor_fail("%s: no physical address has more than 52 bits",
+                            argv[0]);
+    return print_address(cairn_phys_make(address));
+}
+
+MONITOR_COMMAND(phys, "[ADDRESS]",
+                "frames used and free, or what lies at an address", run_phys)
+MONITOR_COMMAND(physmem, "[ADDRESS]", "the same as phys", run_phys)

@@ -1,0 +1,18 @@
+/*
+ * platform.h - the kernel's side of <cairn/platform.h>, and its own panic.
+ */
+#ifndef KERNEL_PLATFORM_H
+#define KERNEL_PLATFORM_H
+
+#include <cairn/platform.h>
+
+/* cairn_platform_panic with a formatted text. */
+CAIRN_NORETURN void kernel_panic(const char *format, ...) CAIRN_PRINTF(1, 2);
+
+/*
+ * Called first when the kernel panics; may leave by a jump.  Tests use it to
+ * see panics that must happen.
+ */
+extern void (*kernel_panic_hook)(const char *text);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * platform.h - the simulated machine as a host of the library.
+ *
+ * Each thread of the test program is a CPU; it says which one.
+ */
+#ifndef SIM_PLATFORM_H
+#define SIM_PLATFORM_H
+
+#include <stdbool.h>
+
+/* The calling thread is CPU `cpu` from now on; the first thread is CPU 0. */
+void sim_set_cpu(unsigned cpu);
+
+/* Are interrupts off on the calling thread's CPU? */
+bool sim_are_interrupts_off(void);
+
+/* Print what the library logs (default: not). */
+void sim_set_verbose(bool verbose);
+
+/* The last line that the library logged; "" if none. */
+const char *sim_last_log(void);
+
+/*
+ * Called by cairn_platform_panic first; may leave by longjmp.  By default the
+ * program prints the message and aborts.
+ */
+void sim_set_panic_handler(void (*handler)(const char *text));
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * base/lock.h - ranked spin locks.
+ *
+ * WHAT   One lock type for everything: a spin lock that is held with
+ *        interrupts off, so that an interrupt handler on the same CPU can
+ *        never wait for it.
+ *
+ * ORDER  Every lock has a rank.  A CPU may take a lock only if its rank is
+ *        above the ranks of all locks that the CPU holds.  All CPUs follow
+ *        the same order, so no two can wait for each other.  Taking a lock
+ *        out of order, twice, or releasing one that is not held panics.
+ *
+ * LIST   The ranks stand below and in docs/LOCKING.md, lowest first.
+ */
+#ifndef CAIRN__LOCK_H
+#define CAIRN__LOCK_H
+
+#include <cairn/lock.h>
+
+enum cairn__lock_rank {
+    CAIRN__RANK_NONE,
+    CAIRN__RANK_EARLY, /* struct cairn_early */
+    CAIRN__RANK_COUNT
+};
+
+void cairn__lock_init(struct cairn_lock *lock, enum cairn__lock_rank rank);
+
+/* Take the lock; interrupts are off until the matching release. */
+unsigned long cairn__lock_acquire(struct cairn_lock *lock);
+
+/* `state` is what acquire returned. */
+void cairn__lock_release(struct cairn_lock *lock, unsigned long state);
+
+/* Does this CPU hold the lock?  For assertions. */
+bool cairn__lock_is_held(const struct cairn_lock *lock);
+
+#endif

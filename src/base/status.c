@@ -1,0 +1,23 @@
+/*
+ * base/status.c - a text for each status.
+ */
+#include <cairn/status.h>
+
+const char *cairn_status_text(enum cairn_status status)
+{
+    static const char *const texts[CAIRN_STATUS_COUNT] = {
+        [CAIRN_OK] = "ok",
+        [CAIRN_BAD_ARGUMENT] = "bad argument",
+        [CAIRN_NO_MEMORY] = "no memory",
+        [CAIRN_NO_SPACE] = "no space left in the caller's storage",
+        [CAIRN_NO_MEMORY_MAP] = "no memory map",
+        [CAIRN_BAD_BOOT_DATA] = "boot data contradict their specification",
+        [CAIRN_NOT_REACHABLE] = "physical address is not reachable",
+        [CAIRN_NOT_FOUND] = "not found",
+        [CAIRN_IN_USE] = "in use",
+    };
+
+    if ((unsigned)status >= CAIRN_STATUS_COUNT)
+        return "unknown status";
+    return texts[status];
+}

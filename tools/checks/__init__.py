@@ -1,0 +1,1 @@
+"""The checks behind tools/check; its opening comment says how to add one."""
