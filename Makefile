@@ -86,11 +86,12 @@ KERNEL := $(BUILD)/kernel
 KERNEL_SOURCES := $(sort $(wildcard kernel/*.c kernel/*/*.c)) boot/tables.c
 KERNEL_ASM     := $(sort $(wildcard kernel/*/*.S))
 TEST_SOURCES   := $(sort $(wildcard tests/*.c)) tests/harness/test.c
+KERNEL_TEST_PORT := $(sort $(wildcard tests/kernel/*.c))
 KERNEL_INCLUDES := -Iinclude -Ikernel -I.
 KERNEL_TEST_INCLUDES := $(INCLUDES) -Ikernel -Itests -I.
 
 KERNEL_OBJECTS := $(KERNEL_SOURCES:%.c=$(KERNEL)/%.o) \
-                  $(KERNEL)/tests/kernel/port.o \
+                  $(KERNEL_TEST_PORT:%.c=$(KERNEL)/%.o) \
                   $(KERNEL_ASM:%.S=$(KERNEL)/%.o) \
                   $(TEST_SOURCES:%.c=$(KERNEL)/%.o) \
                   $(KERNEL)/gen/font.o $(KERNEL)/gen/maps.o
@@ -136,11 +137,11 @@ $(GEN)/symbols.c: $(KERNEL)/pass1.elf tools/symbols2c
 	$(Q)mkdir -p $(@D)
 	$(Q)nm -n $< | $(PYTHON) tools/symbols2c > $@
 
-$(KERNEL)/cairn.elf: $(KERNEL)/pass1.elf $(KERNEL)/gen/symbols.o
+$(KERNEL)/cairn.elf: $(KERNEL)/pass1.elf $(KERNEL)/gen/symbols.o tools/kernelcheck
 	$(call say,LINK,$@)
 	$(Q)$(LINK_KERNEL) $(KERNEL_OBJECTS) $(KERNEL)/gen/symbols.o \
 	    $(BUILD)/x86_64/libcairn.a -o $@.tmp
-	$(Q)nm $@.tmp | $(PYTHON) tools/symbols2c --verify $(GEN)/symbols.c
+	$(Q)$(PYTHON) tools/kernelcheck $@.tmp $(GEN)/symbols.c
 	$(Q)mv $@.tmp $@
 
 -include loader/loader.mk

@@ -61,6 +61,13 @@ static void try_power_ports(void)
         insn_out16(power_ports[i].port, power_ports[i].value);
 }
 
+/* What was asked of the machine may take a moment. */
+static void linger(void)
+{
+    for (unsigned i = 0; i < MACHINE_POLLS_MAX; i++)
+        (void)insn_in8(MACHINE_KEYBOARD_COMMAND);
+}
+
 CAIRN_NORETURN void machine_poweroff(bool success)
 {
     console_flush();
@@ -71,17 +78,12 @@ CAIRN_NORETURN void machine_poweroff(bool success)
     if (kernel.may_exit_qemu)
         insn_out32(MACHINE_DEBUG_EXIT,
                    success ? MACHINE_DEBUG_SUCCESS : MACHINE_DEBUG_FAILURE);
-    if (is_emulated())
+    if (is_emulated()) {
         try_power_ports();
+        linger();
+    }
     console_printf("It is now safe to switch off.\n");
     machine_halt();
-}
-
-/* Give a reset that was asked for the time to happen. */
-static void linger(void)
-{
-    for (unsigned i = 0; i < MACHINE_POLLS_MAX; i++)
-        (void)insn_in8(MACHINE_KEYBOARD_COMMAND);
 }
 
 static void reset_by_keyboard_controller(void)

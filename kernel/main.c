@@ -52,8 +52,8 @@ static void print_early(void)
 {
     struct cairn_early_stats stats;
     cairn_early_stats(&kernel.early, &stats);
-    console_printf("[cairn] early allocator: %llu of %llu frames free, %u of "
-                   "them for page tables\n",
+    console_printf("[cairn] early allocator: %llu of %llu frames free, %u for "
+                   "page tables\n",
                    (unsigned long long)stats.free_frames,
                    (unsigned long long)stats.total_frames,
                    (unsigned)stats.reserve_frames);

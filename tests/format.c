@@ -28,7 +28,7 @@ CAIRN_TEST(format_numbers)
                "18446744073709551615");
     CHECK_TEXT(formatted("%lld", -9223372036854775807ll - 1),
                "-9223372036854775808");
-    CHECK_TEXT(formatted("%hhu %hd", 300, 70000), "44 4464");
+    CHECK_TEXT(formatted("%hhu %hd", (unsigned char)200, (short)-3), "200 -3");
     CHECK_TEXT(formatted("%016llx", 0x1234ull), "0000000000001234");
 }
 

@@ -51,7 +51,8 @@ QEMU = "qemu-system-x86_64"
 OVMF = Path("/usr/share/ovmf/OVMF.fd")
 
 SUCCESS, KERNEL_FAILED, USAGE, BROKEN = 0, 1, 2, 3
-EXIT_SUCCESS, EXIT_FAILURE = 33, 35  # (0x10 << 1) | 1 and (0x11 << 1) | 1
+# QEMU's exit status is (value written << 1) | 1; GRUB's script writes the third value.
+EXIT_SUCCESS, EXIT_FAILURE, EXIT_GRUB = 0x21, 0x23, 0x25
 
 MIB, GIB, TIB = 1 << 20, 1 << 30, 1 << 40
 UNRESERVED_ABOVE = 1 * GIB  # beyond this, guest memory may exceed what the host would promise
@@ -319,15 +320,26 @@ def make_iso(config, work):
     return work / "new.iso"
 
 
+GRUB_SCRIPT = """\
+insmod all_video
+if multiboot2 /boot/cairn.elf {words}; then
+  boot
+fi
+insmod iorw
+serial --unit=0 --speed=115200
+terminal_output serial
+multiboot2 /boot/cairn.elf {words}
+sleep 1
+outb 0xf4 {status}
+"""
+
+
 def grub_config(cmdline):
-    """GRUB's script.  Special characters are escaped one by one, because GRUB would put
-    quotes around a word with spaces and pass those on to the kernel."""
+    """GRUB's script.  When the kernel does not load it tries again with its messages on the
+    serial line, and ends QEMU.  Special characters are escaped one by one, because GRUB
+    would put quotes around a word with spaces and pass those on to the kernel."""
     words = " ".join(re.sub(r"([^\w=./,:+-])", r"\\\1", word) for word in cmdline.split())
-    return ("set timeout=0\n"
-            "insmod all_video\n"
-            "menuentry 'kernel' {\n"
-            f"  multiboot2 /boot/cairn.elf {words}\n"
-            "}\n")
+    return GRUB_SCRIPT.format(words=words, status=EXIT_GRUB >> 1)
 
 
 def forget_old_isos(directory):
@@ -605,6 +617,8 @@ class Session:
                                    "or it panicked (its last lines say which)")
         if code == 0:
             return BROKEN, self.silent_end()
+        if code == EXIT_GRUB:
+            return BROKEN, f"GRUB could not load the kernel: {self.console.last_line()}"
         if code > EXIT_FAILURE or (code % 2 and code > 1):
             return BROKEN, f"the kernel wrote {code >> 1:#x} to port 0xf4, which means nothing"
         return BROKEN, f"QEMU failed (exit status {code}): {self.stderr()}"

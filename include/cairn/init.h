@@ -17,8 +17,8 @@ CAIRN_BEGIN_DECLS
  *   boot    as an adapter filled it; kept
  *   kernel  the physical range of the kernel's image, with .bss; reserved.
  *           Empty if boot->kernel is right.
- *   limit   frames at or above this address are not handed out; CAIRN_PHYS_LIMIT
- *           for no limit, 4 GiB for a 32-bit kernel without PAE
+ *   limit   frames at or above this address are not handed out; 4 GiB for a
+ *           32-bit kernel without PAE, CAIRN_PHYS_LIMIT for no limit
  *
  * The early allocator starts with tracking on and its reserve filled.
  *

@@ -71,7 +71,7 @@ static void start_library(void)
             "memory map");
 }
 
-/* ---- The final tables, after Multiboot 2 and PVH ------------------------------ */
+/* ---- The final tables, after Multiboot 2 and PVH ---------------------- */
 
 static bool alloc_table(void *context, uint64_t *phys)
 {
@@ -160,7 +160,7 @@ static void build_tables(void)
             "window");
 }
 
-/* ---- The two ways in ------------------------------------------------------------ */
+/* ---- The two ways in -------------------------------------------------- */
 
 static void start_kernel(void)
 {

@@ -173,7 +173,7 @@ in_high_half:
         call    boot_from_32
         ud2
 
-/* ---- From the UEFI loader ------------------------------------------------ */
+/* ---- From the UEFI loader ----------------------------------------------- */
 
         .globl  boot_entry64
 boot_entry64:
@@ -184,7 +184,7 @@ boot_entry64:
         call    boot_from_uefi
         ud2
 
-/* ---- Data ------------------------------------------------------------------ */
+/* ---- Data --------------------------------------------------------------- */
 
         .section .data.boot, "aw"
         .balign 8

@@ -95,7 +95,9 @@ static int run_boot(int argc, char **argv)
     if (boot->is_command_line_cut)
         print_text("", "(it was longer)");
     print_range("kernel", kernel_image_range());
-    print_address("kernel virtual", boot->kernel_virt);
+    print_address("kernel virtual", boot->kernel_virt != 0
+                                        ? boot->kernel_virt
+                                        : KERNEL_VIRTUAL_BASE);
     print_window();
     print_range("temporary heap", boot->temp_heap);
     print_framebuffer(&boot->framebuffer);

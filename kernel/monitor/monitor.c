@@ -195,8 +195,8 @@ int monitor_number(const char *command, const char *text, uint64_t *out)
 {
     if (text_read_number(text, out))
         return 0;
-    return monitor_fail("%s: '%.40s' is no number below 2^64 (decimal or 0x, "
-                        "then K, M, G or T)",
+    return monitor_fail("%s: '%.40s' is not a number of 64 bits; write 4096, "
+                        "0x1000 or 4K",
                         command, text);
 }
 

@@ -81,7 +81,7 @@ enum cairn_status cairn_early_init(struct cairn_early *early,
     return CAIRN_OK;
 }
 
-/* ---- The walk through the map -------------------------------------------- */
+/* ---- The walk through the map ----------------------------------------- */
 
 /* The first range of the skip list that ends above `address`; NULL if none. */
 static const struct cairn_phys_range *
@@ -136,7 +136,7 @@ static uint64_t count_frames(const struct cairn_early *early,
     return frames;
 }
 
-/* ---- The log -------------------------------------------------------------- */
+/* ---- The log ---------------------------------------------------------- */
 
 /* Index of the first logged range that ends at or above `start`. */
 static size_t log_find(const struct cairn_early *early, uint64_t start)
@@ -190,7 +190,7 @@ static void panic_if_full(bool has_room, cairn_phys start)
                      (unsigned long long)start.value);
 }
 
-/* ---- Handing out ----------------------------------------------------------- */
+/* ---- Handing out ------------------------------------------------------ */
 
 static enum cairn_status take_next_locked(struct cairn_early *early,
                                           cairn_pfn *out)
@@ -258,7 +258,7 @@ size_t cairn_early_reserve(struct cairn_early *early, size_t count)
     return obtained;
 }
 
-/* ---- Tracking --------------------------------------------------------------- */
+/* ---- Tracking --------------------------------------------------------- */
 
 void cairn_early_track(struct cairn_early *early)
 {
@@ -301,7 +301,7 @@ size_t cairn_early_drain(struct cairn_early *early,
     return count;
 }
 
-/* ---- The end ----------------------------------------------------------------- */
+/* ---- The end ---------------------------------------------------------- */
 
 /* The lowest frame of the reserve at or above `from`, as address, or `end`. */
 static uint64_t next_reserved(const struct cairn_early *early, uint64_t from,
@@ -372,7 +372,7 @@ void cairn_early_stats(struct cairn_early *early, struct cairn_early_stats *out)
     cairn__lock_release(&early->lock, state);
 }
 
-/* ---- As a source of frames ---------------------------------------------------- */
+/* ---- As a source of frames -------------------------------------------- */
 
 static enum cairn_status source_alloc(void *context, cairn_pfn *out)
 {
@@ -391,7 +391,7 @@ struct cairn_source cairn_early_source(struct cairn_early *early)
     return source;
 }
 
-/* ---- The checker -------------------------------------------------------------- */
+/* ---- The checker ------------------------------------------------------ */
 
 static bool is_reserve_valid(const struct cairn_early *early)
 {

@@ -102,12 +102,13 @@ static void add_range(struct cairn_memmap_totals *totals,
 void cairn_memmap_totals(const struct cairn_memmap *map,
                          struct cairn_memmap_totals *out)
 {
-    const uint64_t *kinds = out->kind_bytes;
+    const uint64_t *kinds;
 
     cairn__assert(map->is_finished);
     *out = (struct cairn_memmap_totals){.pages = 0};
     for (size_t i = 0; i < map->count; i++)
         add_range(out, &map->ranges[i]);
+    kinds = out->kind_bytes;
     out->usable_bytes = kinds[CAIRN_MEMORY_USABLE];
     out->usable_pages = out->usable_bytes >> CAIRN_FRAME_SHIFT;
     out->used_bytes = out->installed_bytes - out->usable_bytes;
