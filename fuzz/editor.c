@@ -1,10 +1,10 @@
 /*
  * fuzz/editor.c - any bytes into the monitor's line editor.
  *
- * The editor must keep its invariants (checked at the end of each line and every
+ * The editor must keep its invariants (checked after each line and every
  * CHECK_EVERY bytes, for speed), write nothing but what editor.h promises, end
- * within bounded output, and show the line that it has: a model terminal of one
- * line follows what it writes.
+ * within bounded output, and show the line that it has: a model terminal of
+ * one line follows what it writes.
  */
 #include "monitor/editor.h"
 
@@ -13,6 +13,7 @@
 #define OUTPUT_MAX  4096 /* bytes for one byte of input */
 #define COLUMNS     80
 #define CHECK_EVERY 16
+#define INPUT_MAX   512 /* two full lines */
 
 static const char *const names[] = {"early", "echo", "help", "meminfo",
                                     "mmap",  "m",    "phys", "poweroff"};
@@ -130,7 +131,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     clear_from(&terminal, 0);
     editor_init(&editor, &host);
     editor_begin(&editor);
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size && i < INPUT_MAX; i++) {
         terminal.written = 0;
         bool is_end = editor_input(&editor, data[i]);
         if (is_end || i % CHECK_EVERY == 0 || i + 1 == size)

@@ -98,6 +98,9 @@ enum efi_memory_kind {
 
 #define EFI_PAGE_BYTES 4096u
 
+/* Attributes of a range. */
+#define EFI_MEMORY_SPECIFIC_PURPOSE ((uint64_t)0x40000)
+
 /* The descriptors of a map are at least this long, and usually longer. */
 struct efi_memory_descriptor {
     uint32_t kind;

@@ -24,7 +24,7 @@
 
 struct sabotage;
 
-/* A UEFI memory map; valid until the next allocation. */
+/* A UEFI memory map; each allocation and release makes it a little older. */
 struct memory_map {
     uint64_t base; /* of the buffer */
     uint64_t capacity;
@@ -38,6 +38,7 @@ struct loader {
     efi_handle image;
     struct efi_system_table *system;
     struct efi_boot_services *boot;
+    const struct efi_loaded_image *self;
 
     char command_line[LOADER_COMMAND_LINE_MAX + 1];
     const struct sabotage *sabotage; /* NULL: none */
@@ -127,6 +128,9 @@ CAIRN_MUST_CHECK efi_status command_read(struct loader *loader);
 CAIRN_MUST_CHECK efi_status command_hand_over(struct loader *loader);
 /* Is `name` a word of the command line? */
 bool command_has(const struct loader *loader, const char *name);
+/* Copies what follows `name` ("option="), cut to `bytes` with '\0'. */
+bool command_value(const struct loader *loader, const char *name, char *value,
+                   size_t bytes);
 
 /* file.c: read a file of the volume that the loader came from. */
 struct file_request {
@@ -155,11 +159,24 @@ CAIRN_MUST_CHECK efi_status screen_describe(struct loader *loader);
 CAIRN_MUST_CHECK efi_status tables_build(struct loader *loader);
 
 /* sabotage.c: spoil one field of the hand-off, for tests. */
-CAIRN_MUST_CHECK efi_status sabotage_choose(struct loader *loader,
-                                            const char *name);
+CAIRN_MUST_CHECK efi_status sabotage_choose(struct loader *loader);
 void sabotage_apply(const struct loader *loader);
 
 /* exit.c: leave the firmware and enter the kernel; returns only on failure. */
 efi_status exit_to_kernel(struct loader *loader);
+
+/*
+ * enter.S: load the page tables, switch stacks, jump.  Its code lies in one
+ * page, which both the firmware's and the new tables map at its own address.
+ *
+ *   root     of the new page tables, physical
+ *   stack    top of the kernel's stack, virtual, 16-byte aligned
+ *   entry    virtual
+ *   handoff  physical; the kernel finds it in RDI
+ */
+CAIRN_NORETURN void enter_kernel(uint64_t root, uint64_t stack, uint64_t entry,
+                                 uint64_t handoff);
+/* The page of enter_kernel. */
+uint64_t enter_page(void);
 
 #endif

@@ -6,7 +6,6 @@
  */
 #include "loader/loader.h"
 
-
 void *memset(void *to, int value, size_t bytes)
 {
     void *at = to;

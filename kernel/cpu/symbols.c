@@ -1,18 +1,9 @@
 /*
  * symbols.c - from an address to the function that it lies in.
- *
- * The first link of the kernel has no table yet: the weak, empty one below
- * stands in for it, at the same place in the image.
  */
 #include "cpu/symbols.h"
 
 #include <cairn/format.h>
-
-#define IN_SYMBOLS __attribute__((weak, section(".rodata.zz_symbols")))
-
-IN_SYMBOLS const struct symbol symbols[1] = {{0, 0}};
-IN_SYMBOLS const size_t symbol_count = 0;
-IN_SYMBOLS const char symbol_names[1] = "";
 
 extern const char kernel_image_begin[];
 extern const char kernel_text_end[];

@@ -8,7 +8,8 @@ static void print_command(const struct monitor_command *command)
 {
     console_printf("  \033[1m%-10s\033[0m %s\n", command->name, command->help);
     if (command->usage[0] != '\0')
-        console_printf("  %-10s %s %s\n", "", command->name, command->usage);
+        console_printf("  %-10s \033[90m%s %s\033[0m\n", "", command->name,
+                       command->usage);
 }
 
 static void list_commands(void)

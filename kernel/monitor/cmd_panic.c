@@ -46,7 +46,7 @@ static int execute_invalid(void)
     return 0;
 }
 
-static int read_byte(volatile uint8_t *at)
+static int read_byte(const volatile uint8_t *at)
 {
     console_printf("read 0x%02x, no fault\n", *at);
     return 0;

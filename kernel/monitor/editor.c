@@ -126,7 +126,7 @@ static bool is_printable(uint8_t byte)
 static void set_line(struct editor *editor, const char *text)
 {
     size_t length = 0;
-    for (; text[length] != '\0' && length < EDITOR_LINE_MAX; length++)
+    for (; length < EDITOR_LINE_MAX && text[length] != '\0'; length++)
         editor->line[length] = text[length];
     editor->line[length] = '\0';
     editor->length = length;

@@ -52,7 +52,8 @@ static const char *nearest_name(const char *name)
     const struct monitor_command *command = monitor_next(NULL);
     for (; command != NULL; command = monitor_next(command->name)) {
         unsigned slips = text_distance(name, command->name);
-        if (slips < least && slips < text_length(command->name)) {
+        bool is_like = slips < text_length(name);
+        if (is_like && slips < least) {
             nearest = command->name;
             least = slips;
         }
