@@ -58,6 +58,16 @@ struct cairn_phys_range kernel_image_range(void)
     return cairn_phys_range_make(image_phys, image_phys + image_bytes());
 }
 
+static uint64_t min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t max(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
 static void require(enum cairn_status status, const char *what)
 {
     if (status != CAIRN_OK)
@@ -104,6 +114,29 @@ static void map_image(struct boot_tables *tables, const char *begin,
         BOOT_TABLES_GLOBAL | flags);
 }
 
+/* Map [start, end) of physical memory in the window. */
+static void map_window_part(struct boot_tables *tables, uint64_t start,
+                            uint64_t end, unsigned flags)
+{
+    if (start < end)
+        map(tables, KERNEL_WINDOW_BASE + start,
+            cairn_phys_range_make(start, end), BOOT_TABLES_GLOBAL | flags);
+}
+
+/* Code and constants of the kernel are not writable through the window. */
+static void map_window_range(struct boot_tables *tables,
+                             struct cairn_phys_range part)
+{
+    uint64_t constant_end =
+        image_phys + (uint64_t)(kernel_rodata_end - kernel_image_begin);
+    uint64_t low = min(max(image_phys, part.start.value), part.end.value);
+    uint64_t high = min(max(constant_end, part.start.value), part.end.value);
+
+    map_window_part(tables, part.start.value, low, BOOT_TABLES_WRITABLE);
+    map_window_part(tables, low, high, 0);
+    map_window_part(tables, high, part.end.value, BOOT_TABLES_WRITABLE);
+}
+
 /* Map what is RAM, rounded to large pages, each large page once. */
 static uint64_t map_window(struct boot_tables *tables)
 {
@@ -118,8 +151,7 @@ static uint64_t map_window(struct boot_tables *tables)
             part.start = part.end;
         part.end.value = (range.end.value + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
         if (part.start.value < part.end.value)
-            map(tables, KERNEL_WINDOW_BASE + part.start.value, part,
-                BOOT_TABLES_WRITABLE | BOOT_TABLES_GLOBAL);
+            map_window_range(tables, part);
         else
             part.end = part.start;
     }
