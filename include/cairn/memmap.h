@@ -157,9 +157,12 @@ bool cairn_memmap_next(const struct cairn_memmap *map, cairn_memory_kinds kinds,
 cairn_phys cairn_memmap_end(const struct cairn_memmap *map,
                             cairn_memory_kinds kinds);
 
+/* Where the low zone begins if no kernel says otherwise: above the BIOS. */
+#define CAIRN_ZONE_LOW_START CAIRN_MIB
+
 /*
  * Zones: ranges of addresses that allocators keep apart.  The low zone runs
- * from the kernel's physical base to 4 GiB, the high zone from there on; no
+ * from the kernel's physical base, if it is there, to 4 GiB, the high zone from there on; no
  * run of frames ever crosses from one into the other.
  */
 struct cairn_phys_range cairn_memmap_zone_low(cairn_phys kernel_base);

@@ -61,7 +61,7 @@ static void print_zone(const char *name, struct cairn_phys_range zone)
 
 static void print_zones(void)
 {
-    cairn_phys base = kernel_image_range().start;
+    cairn_phys base = cairn_phys_make(CAIRN_ZONE_LOW_START);
     monitor_heading("Zones");
     print_zone("low", cairn_memmap_zone_low(base));
     print_zone("high", cairn_memmap_zone_high());
