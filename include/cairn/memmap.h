@@ -162,8 +162,8 @@ cairn_phys cairn_memmap_end(const struct cairn_memmap *map,
 
 /*
  * Zones: ranges of addresses that allocators keep apart.  The low zone runs
- * from the kernel's physical base, if it is there, to 4 GiB, the high zone from there on; no
- * run of frames ever crosses from one into the other.
+ * from the kernel's physical base, if it is there, to 4 GiB, the high zone
+ * from there on; no run of frames ever crosses from one into the other.
  */
 struct cairn_phys_range cairn_memmap_zone_low(cairn_phys kernel_base);
 struct cairn_phys_range cairn_memmap_zone_high(void);

@@ -88,6 +88,7 @@ static char *make_digits(char *end, uint64_t value, unsigned base, bool upper)
     const char *digits = upper ? "0123456789ABCDEF" : "0123456789abcdef";
     uint32_t digit;
 
+    cairn__assert(base >= 8 && base <= 16);
     *--end = '\0';
     while (value != 0) {
         value = cairn__divide(value, base, &digit);

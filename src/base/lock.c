@@ -33,6 +33,7 @@ static bool try_take(struct cairn_lock *lock, uint32_t me)
 {
     uint32_t expected = 0;
 
+    cairn__assert(me != 0);
     return __atomic_compare_exchange_n(&lock->holder, &expected, me, false,
                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }

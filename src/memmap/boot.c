@@ -3,7 +3,7 @@
  */
 #include "memmap/boot.h"
 
-#include "base/align.h"
+#include "base/assert.h"
 #include "base/memory.h"
 #include <cairn/platform.h>
 
@@ -54,6 +54,7 @@ const void *cairn__boot_at(uint64_t address, uint64_t bytes)
 const void *cairn__boot_table_at(uint64_t address, uint64_t count,
                                  uint32_t element_bytes)
 {
+    cairn__assert(element_bytes > 0);
     if (count > UINT32_MAX)
         return NULL;
     return cairn__boot_at(address, count * element_bytes);
@@ -64,6 +65,7 @@ bool cairn__boot_copy_text(char *to, size_t bytes, const char *from,
 {
     size_t length = 0;
 
+    cairn__assert(bytes > 0);
     while (length < limit && from[length] != '\0' && length + 1 < bytes) {
         to[length] = from[length];
         length++;
@@ -77,6 +79,7 @@ bool cairn__boot_copy_text_at(char *to, size_t bytes, uint64_t address)
     size_t length = 0;
     const char *from = cairn__boot_at(address, 1);
 
+    cairn__assert(bytes > 0);
     while (from != NULL && *from != '\0' && length + 1 < bytes) {
         to[length++] = *from;
         from = cairn__boot_at(address + length, 1);

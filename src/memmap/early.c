@@ -105,6 +105,7 @@ static bool next_run(const struct cairn_early *early,
     struct cairn_memory_range usable;
     const struct cairn_phys_range *skip;
 
+    cairn__assert(window->end.value <= CAIRN_PHYS_LIMIT);
     while (cairn_memmap_next(early->map, USABLE, *window, &usable)) {
         window->start = usable.start;
         *run = cairn_phys_range_make(usable.start.value, usable.end.value);
@@ -143,6 +144,7 @@ static size_t log_find(const struct cairn_early *early, uint64_t start)
 {
     size_t index = early->log_count;
 
+    cairn__assert(cairn__lock_is_held(&early->lock));
     while (index > 0 && early->log[index - 1].end.value >= start)
         index--;
     return index;
@@ -154,6 +156,7 @@ static bool log_replace(struct cairn_early *early, size_t first, size_t last,
 {
     size_t count = early->log_count - (last - first) + 1;
 
+    cairn__assert(first <= last && last <= early->log_count);
     if (count > CAIRN_EARLY_LOG_MAX)
         return false;
     memmove(&early->log[first + 1], &early->log[last],
@@ -169,6 +172,9 @@ static bool log_add(struct cairn_early *early, struct cairn_phys_range range)
     size_t first = log_find(early, range.start.value);
     size_t last = first;
 
+    cairn__assert(range.start.value < range.end.value);
+    cairn__assert(cairn__is_aligned(range.start.value | range.end.value,
+                                    CAIRN_FRAME_SIZE));
     early->records++;
     while (last < early->log_count &&
            early->log[last].start.value <= range.end.value) {
@@ -200,6 +206,8 @@ static enum cairn_status take_next_locked(struct cairn_early *early,
     cairn__assert(cairn__lock_is_held(&early->lock));
     if (!next_run(early, &early->window, &run))
         return CAIRN_NO_MEMORY;
+    cairn__assert(run.start.value == early->window.start.value);
+    cairn__assert(run.start.value < run.end.value);
     *out = cairn_pfn_of(run.start);
     early->window.start.value += CAIRN_FRAME_SIZE;
     return CAIRN_OK;
@@ -218,6 +226,7 @@ static enum cairn_status take(struct cairn_early *early, bool is_table,
         pfn = early->reserve[--early->reserve_count];
     else
         status = take_next_locked(early, &pfn);
+    cairn__assert(status != CAIRN_OK || pfn.value != 0);
     start = cairn_phys_of(pfn);
     if (status == CAIRN_OK && early->is_tracking)
         has_room = log_add(
@@ -309,6 +318,7 @@ static uint64_t next_reserved(const struct cairn_early *early, uint64_t from,
 {
     uint64_t lowest = end;
 
+    cairn__assert(from < end);
     for (size_t i = 0; i < early->reserve_count; i++) {
         uint64_t address = cairn_phys_of(early->reserve[i]).value;
 
@@ -368,6 +378,7 @@ void cairn_early_stats(struct cairn_early *early, struct cairn_early_stats *out)
     out->total_frames = count_frames(early, whole);
     out->free_frames =
         count_frames(early, early->window) + early->reserve_count;
+    cairn__assert(out->free_frames <= out->total_frames);
     out->used_frames = out->total_frames - out->free_frames;
     cairn__lock_release(&early->lock, state);
 }

@@ -53,6 +53,7 @@
 
 void cairn__draft_begin(struct cairn__draft *draft, struct cairn_memmap *map)
 {
+    cairn__assert(map->ranges != map->spare);
     draft->map = map;
     draft->count = 0;
     draft->is_full = false;
@@ -63,8 +64,10 @@ void cairn__draft_emit(struct cairn__draft *draft, uint64_t start, uint64_t end,
 {
     struct cairn_memory_range *last;
 
+    cairn__assert(kind < CAIRN_MEMORY_KIND_COUNT);
     if (start >= end || kind == CAIRN_MEMORY_NONE)
         return;
+    cairn__assert(end <= CAIRN_PHYS_LIMIT);
     if (draft->count > 0) {
         last = &draft->map->spare[draft->count - 1];
         cairn__assert(last->end.value <= start);
@@ -96,6 +99,7 @@ enum cairn_status cairn__draft_commit(struct cairn__draft *draft)
     struct cairn_memmap *map = draft->map;
     struct cairn_memory_range *former = map->ranges;
 
+    cairn__assert(draft->count <= map->capacity);
     if (draft->is_full)
         return CAIRN_NO_SPACE;
     map->ranges = map->spare;
@@ -143,12 +147,14 @@ static void lay_over(struct cairn__draft *draft, struct layer *layer,
                       layer->kind > range->kind ? layer->kind : range->kind);
     cairn__draft_emit(draft, overlap_end, end, range->kind);
     layer->start = cairn__max(layer->start, overlap_end);
+    cairn__assert(layer->start >= cairn__min(layer->end, end));
 }
 
 static enum cairn_status overlay(struct cairn_memmap *map, struct layer layer)
 {
     struct cairn__draft draft;
 
+    cairn__assert(layer.start < layer.end && layer.end <= CAIRN_PHYS_LIMIT);
     cairn__draft_begin(&draft, map);
     for (size_t i = 0; i < map->count; i++)
         lay_over(&draft, &layer, &map->ranges[i]);
@@ -238,6 +244,8 @@ static enum cairn_memory_kind kind_of_page(const struct cairn_memmap *map,
     enum cairn_memory_kind kind = CAIRN_MEMORY_NONE;
     uint64_t ram_bytes = 0;
 
+    cairn__assert(map->ranges[first].start.value < page_end &&
+                  map->ranges[first].end.value > page);
     for (size_t i = first; i < map->count; i++) {
         const struct cairn_memory_range *range = &map->ranges[i];
 
@@ -249,6 +257,7 @@ static enum cairn_memory_kind kind_of_page(const struct cairn_memmap *map,
             ram_bytes += cairn__min(range->end.value, page_end) -
                          cairn__max(range->start.value, page);
     }
+    cairn__assert(ram_bytes <= CAIRN_FRAME_SIZE);
     if (ram_bytes == CAIRN_FRAME_SIZE)
         return kind;
     if (kind == CAIRN_MEMORY_USABLE)
@@ -269,6 +278,7 @@ static uint64_t round_range(struct cairn__draft *draft, size_t index,
     uint64_t whole_end = cairn__page_down(range->end.value);
     struct cairn_memory_range run;
 
+    cairn__assert(cairn__is_aligned(page, CAIRN_FRAME_SIZE));
     page = cairn__max(page, cairn__page_down(range->start.value));
     while (page < range->end.value) {
         run = *range;

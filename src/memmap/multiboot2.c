@@ -14,6 +14,7 @@
  *
  * TESTS  tests/boot_multiboot2.c, fuzz/multiboot2.c
  */
+#include "base/assert.h"
 #include "memmap/boot.h"
 
 #define MAGIC          0x36d76289u
@@ -64,6 +65,7 @@ static enum cairn_status take_module(struct cairn_boot *out,
     uint32_t start = cairn__boot_read32(tag->data);
     uint32_t end = cairn__boot_read32(tag->data + 4);
 
+    cairn__assert(tag->bytes >= 8);
     if (end < start)
         return CAIRN_BAD_BOOT_DATA;
     return cairn__boot_add_module(out, start, end - start,
@@ -158,6 +160,7 @@ static const struct tag_reader readers[] = {
 
 static enum cairn_status take_tag(struct cairn_boot *out, const struct tag *tag)
 {
+    cairn__assert(tag->data != NULL);
     for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
         if (readers[i].type != tag->type)
             continue;
@@ -174,6 +177,7 @@ static enum cairn_status take_tags(struct cairn_boot *out, const uint8_t *block,
 {
     uint32_t offset = 8;
 
+    cairn__assert(total >= INFO_BYTES_MIN);
     while (total - offset >= 8) {
         uint32_t size = cairn__boot_read32(block + offset + 4);
         struct tag tag = {

@@ -15,6 +15,7 @@ static size_t first_above(const struct cairn_memmap *map, uint64_t address)
     size_t low = 0;
     size_t high = map->count;
 
+    cairn__assert(map->count <= map->capacity);
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
@@ -42,7 +43,7 @@ bool cairn_memmap_next(const struct cairn_memmap *map, cairn_memory_kinds kinds,
                        struct cairn_phys_range window,
                        struct cairn_memory_range *out)
 {
-    cairn__assert(map->is_finished);
+    cairn__assert(map->is_finished && out != NULL);
     if (window.start.value >= window.end.value)
         return false;
     for (size_t i = first_above(map, window.start.value); i < map->count; i++) {
@@ -90,6 +91,7 @@ static void add_range(struct cairn_memmap_totals *totals,
 {
     uint64_t bytes = range->end.value - range->start.value;
 
+    cairn__assert(range->start.value >= totals->end.value);
     totals->kind_bytes[CAIRN_MEMORY_NONE] +=
         range->start.value - totals->end.value;
     totals->kind_bytes[range->kind] += bytes;
@@ -109,6 +111,7 @@ void cairn_memmap_totals(const struct cairn_memmap *map,
     for (size_t i = 0; i < map->count; i++)
         add_range(out, &map->ranges[i]);
     kinds = out->kind_bytes;
+    cairn__assert(out->installed_bytes >= kinds[CAIRN_MEMORY_USABLE]);
     out->usable_bytes = kinds[CAIRN_MEMORY_USABLE];
     out->usable_pages = out->usable_bytes >> CAIRN_FRAME_SHIFT;
     out->used_bytes = out->installed_bytes - out->usable_bytes;

@@ -11,6 +11,7 @@
 #include <cairn/memmap.h>
 
 #include "base/align.h"
+#include "base/assert.h"
 #include "memmap/draft.h"
 #include "memmap/kinds.h"
 
@@ -62,6 +63,7 @@ static bool is_pinned(const struct cairn_memmap *map,
 {
     struct cairn_memory_range found;
 
+    cairn__assert(map->pin_count <= CAIRN_MEMMAP_PINS_MAX);
     for (size_t i = 0; i < map->pin_count; i++) {
         struct cairn_phys_range pin = map->pins[i];
 
@@ -84,6 +86,7 @@ static uint64_t emit_reclaimed(struct cairn__draft *draft,
     uint64_t from = cairn__max(start, cairn__min(window.start.value, end));
     uint64_t to = cairn__max(from, cairn__min(window.end.value, end));
 
+    cairn__assert(start <= from && from <= to && to <= end);
     if (range->kind != kind)
         to = from;
     cairn__draft_emit(draft, start, from, range->kind);

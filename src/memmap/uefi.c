@@ -8,7 +8,7 @@
  *
  * TESTS  tests/boot_uefi.c, tests/handoff.c; fuzz/uefi.c, fuzz/handoff.c
  */
-#include "base/align.h"
+#include "base/assert.h"
 #include "memmap/boot.h"
 
 /* Offsets in a descriptor; the next one begins a stride later. */
@@ -83,6 +83,7 @@ enum cairn_status cairn__boot_add_uefi(struct cairn_boot *boot,
     enum cairn_status status;
     uint64_t offset;
 
+    cairn__assert(buffer != NULL);
     if (stride < DESCRIPTOR_BYTES_MIN)
         return CAIRN_BAD_BOOT_DATA;
     for (offset = 0; bytes - offset >= stride; offset += stride) {
@@ -130,6 +131,7 @@ static enum cairn_status reserve_ranges(const struct cairn_handoff *handoff,
 {
     enum cairn_status status;
 
+    cairn__assert(handoff->range_count <= CAIRN_HANDOFF_RANGES_MAX);
     for (size_t i = 0; i < handoff->range_count; i++) {
         status =
             cairn_memmap_reserve(&out->map, handoff->ranges[i].start,
@@ -172,6 +174,7 @@ enum cairn_status cairn_boot_from_handoff(const struct cairn_handoff *handoff,
     enum cairn_status status = cairn__boot_begin(out, "UEFI loader");
     const void *map;
 
+    cairn__assert(handoff->map_entries != 0);
     if (status != CAIRN_OK)
         return status;
     map = cairn__boot_at(handoff->map_base, handoff->map_bytes);

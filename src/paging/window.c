@@ -6,6 +6,7 @@
 #include <cairn/window.h>
 
 #include "base/align.h"
+#include "base/assert.h"
 
 void cairn_window_init(struct cairn_window *window, uint64_t identity_limit)
 {
@@ -44,6 +45,7 @@ void *cairn_window_to_virt(const struct cairn_window *window, cairn_phys start,
 {
     uint64_t limit = limit_of(window);
 
+    cairn__assert(limit == 0 || limit - 1 <= UINTPTR_MAX - window->base);
     if (bytes == 0 || bytes > limit || start.value > limit - bytes)
         return NULL;
     return (void *)(window->base + (uintptr_t)start.value);
