@@ -225,7 +225,7 @@ static void add_boot_options(struct loader *loader, struct growing *line)
     line->is_cut |= options.is_cut;
 }
 
-/* ---- Steps --------------------------------------------------------------- */
+/* ---- Steps -------------------------------------------------------------- */
 
 efi_status command_read(struct loader *loader)
 {

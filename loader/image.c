@@ -46,7 +46,7 @@ efi_status image_read(struct loader *loader)
                         FILE_PATH, boot_elf_error_text(error));
 }
 
-/* ---- Places ------------------------------------------------------------ */
+/* ---- Places ------------------------------------------------------------- */
 
 static uint64_t image_bytes(const struct loader *loader)
 {
@@ -123,17 +123,15 @@ static bool choose_place(struct loader *loader, uint64_t *place)
     return true;
 }
 
-static efi_status allocate_place(struct loader *loader, uint64_t *place)
+static efi_status try_place(struct loader *loader, uint64_t *place)
 {
-    efi_status status = EFI_OUT_OF_RESOURCES;
+    efi_status status = memory_map_take(loader);
 
-    for (unsigned i = 0; i < TRIES && status != EFI_SUCCESS; i++) {
-        status = memory_map_take(loader);
-        if (status != EFI_SUCCESS || !choose_place(loader, place))
-            break;
-        status = memory_alloc_at(loader, *place, image_bytes(loader));
-    }
-    return status;
+    if (status != EFI_SUCCESS)
+        return status;
+    if (!choose_place(loader, place))
+        return EFI_OUT_OF_RESOURCES;
+    return memory_alloc_at(loader, *place, image_bytes(loader));
 }
 
 /* ---- The image ---------------------------------------------------------- */
@@ -156,9 +154,11 @@ efi_status image_place(struct loader *loader)
 {
     struct cairn_handoff *handoff = loader->handoff;
     const struct boot_elf *kernel = &loader->kernel;
-    uint64_t place;
-    efi_status status = allocate_place(loader, &place);
+    uint64_t place = 0;
+    efi_status status = EFI_NOT_FOUND;
 
+    for (unsigned i = 0; i < TRIES && status != EFI_SUCCESS; i++)
+        status = try_place(loader, &place);
     if (status != EFI_SUCCESS)
         return console_fail(EFI_OUT_OF_RESOURCES,
                             "no place for the kernel: %llu KiB in one piece.\n"

@@ -322,7 +322,6 @@ def make_iso(config, work):
 
 GRUB_SCRIPT = """\
 insmod all_video
-set gfxpayload=1024x768x32,auto
 if multiboot2 /boot/cairn.elf {words}; then
   boot
 fi
