@@ -77,3 +77,8 @@ unsigned cairn_platform_cpu_count(void)
 {
     return 1;
 }
+
+void cairn_platform_quiesce(unsigned cpu)
+{
+    (void)cpu; /* there is only this one */
+}

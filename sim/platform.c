@@ -5,12 +5,19 @@
 #include "sim/ram.h"
 
 #include <cairn/platform.h>
+#include <linux/membarrier.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static _Thread_local unsigned current_cpu;
-static _Thread_local bool are_interrupts_off;
+/* In a line of its own for each CPU: others wait for it to become 0. */
+static struct {
+    uint32_t off;
+} __attribute__((aligned(128))) interrupts[CAIRN_CPU_MAX];
 static _Thread_local char last_log[256];
 static bool is_verbose;
 static void (*panic_handler)(const char *text);
@@ -22,7 +29,7 @@ void sim_set_cpu(unsigned cpu)
 
 bool sim_are_interrupts_off(void)
 {
-    return are_interrupts_off;
+    return interrupts[current_cpu].off != 0;
 }
 
 void sim_set_verbose(bool verbose)
@@ -57,15 +64,18 @@ void cairn_platform_panic(const char *text)
 
 unsigned long cairn_platform_irq_save(void)
 {
-    unsigned long state = are_interrupts_off;
+    uint32_t *off = &interrupts[current_cpu].off;
+    unsigned long state = *off;
 
-    are_interrupts_off = true;
+    __atomic_store_n(off, 1, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
     return state;
 }
 
 void cairn_platform_irq_restore(unsigned long state)
 {
-    are_interrupts_off = state != 0;
+    __atomic_store_n(&interrupts[current_cpu].off, (uint32_t)state,
+                     __ATOMIC_RELEASE);
 }
 
 void *cairn_platform_phys_to_virt(cairn_phys start, size_t bytes)
@@ -81,4 +91,27 @@ unsigned cairn_platform_cpu(void)
 unsigned cairn_platform_cpu_count(void)
 {
     return CAIRN_CPU_MAX;
+}
+
+/*
+ * The barrier makes every other thread's stores visible and orders what this
+ * thread has stored before; then it only has to see each CPU outside.
+ */
+void cairn_platform_quiesce(unsigned cpu)
+{
+    uint32_t *own = &interrupts[current_cpu].off;
+    uint32_t state = *own;
+
+    if (cpu == current_cpu)
+        return;
+    __atomic_store_n(own, 0, __ATOMIC_RELEASE);
+    syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+    while (__atomic_load_n(&interrupts[cpu].off, __ATOMIC_ACQUIRE) != 0)
+        sched_yield();
+    __atomic_store_n(own, state, __ATOMIC_RELAXED);
+}
+
+__attribute__((constructor)) static void register_membarrier(void)
+{
+    syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
 }

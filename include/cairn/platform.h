@@ -91,6 +91,18 @@ unsigned cairn_platform_cpu_count(void);
 
 #define CAIRN_CPU_MAX 64
 
+/*
+ * Wait until CPU `cpu` has been outside of every interrupts-off section at
+ * least once since the call; everything it had written before is visible
+ * then.  An interprocessor interrupt that it acknowledges does that.
+ *
+ * Context  outside of interrupts-off sections of the library; interrupts may
+ *          be off for reasons of the host.  While it waits, the caller's own
+ *          CPU counts as outside, or two CPUs that wait for each other never
+ *          end.  Returns at once for the caller's own CPU and on one CPU.
+ */
+void cairn_platform_quiesce(unsigned cpu);
+
 CAIRN_END_DECLS
 
 #endif

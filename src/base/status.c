@@ -15,6 +15,10 @@ const char *cairn_status_text(enum cairn_status status)
         [CAIRN_NOT_REACHABLE] = "physical address is not reachable",
         [CAIRN_NOT_FOUND] = "not found",
         [CAIRN_IN_USE] = "in use",
+        [CAIRN_DOUBLE_FREE] = "free already",
+        [CAIRN_NOT_FIRST] = "not the begin of an allocation",
+        [CAIRN_NOT_MEMORY] = "not memory of this allocator",
+        [CAIRN_WRONG_SIZE] = "another size than it was allocated with",
     };
 
     if ((unsigned)status >= CAIRN_STATUS_COUNT)

@@ -1,0 +1,42 @@
+/*
+ * base/bits.h - counting and finding bits, without the compiler's library.
+ */
+#ifndef CAIRN__BITS_H
+#define CAIRN__BITS_H
+
+#include <stdint.h>
+
+#define CAIRN__BIT(number) ((uint64_t)1 << (number))
+
+/* Number of the lowest set bit; `word` is not 0. */
+static inline unsigned cairn__bit_lowest(uint64_t word)
+{
+    return (unsigned)__builtin_ctzll(word);
+}
+
+/* Number of the highest set bit; `word` is not 0. */
+static inline unsigned cairn__bit_highest(uint64_t word)
+{
+    return 63 - (unsigned)__builtin_clzll(word);
+}
+
+/*
+ * Number of set bits.
+ *
+ * Source   D. E. Knuth, TAOCP vol. 4A, 7.1.3, "Sideways addition".
+ */
+static inline unsigned cairn__bit_count(uint64_t word)
+{
+    word -= word >> 1 & 0x5555555555555555u;
+    word = (word & 0x3333333333333333u) + (word >> 2 & 0x3333333333333333u);
+    word = (word + (word >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+    return (unsigned)(word * 0x0101010101010101u >> 56);
+}
+
+/* `count` ones from bit `first` on; first + count <= 64. */
+static inline uint64_t cairn__bit_mask(unsigned first, unsigned count)
+{
+    return count == 0 ? 0 : UINT64_MAX >> (64 - count) << first;
+}
+
+#endif

@@ -1,0 +1,403 @@
+/*
+ * frames/frames.c - allocate and free: ownership, magazines, misuse.
+ *
+ * HOW    The front knows who owns each frame that is not free, by its state
+ *        byte (section.h), and hands blocks on between callers, the CPU's
+ *        magazine (cache.h) and the engine (engine.h).
+ *
+ *        Freeing reads the kind of the chunk and the state of the frame before
+ *        it does anything; what does not begin an allocated block is refused.
+ *        Between the two owners of a frame its state is CACHED or FREE, so a
+ *        second free is noticed at once, whatever happened to the frame since,
+ *        unless it has been allocated again.
+ *
+ * LOCKS  Common path: interrupts off, own CPU's magazine, no lock and no
+ *        atomic read-modify-write.  Else the engine lock, rank FRAMES.
+ *
+ * COST   Pop, one load from the directory, one store of a state; push, loads of
+ *        kind and state besides.
+ *
+ * FAILS  Before an allocation fails, all magazines have been emptied into the
+ *        engine and the host was asked to give memory back.
+ *
+ * TESTS  tests/frames_*.c, fuzz/frames.c; make bench B=frames
+ *
+ * NOT    Two CPUs that free the same frame at the same instant are noticed only
+ *        when the second copy reaches the engine.
+ */
+#include "base/lock.h"
+#include "base/memory.h"
+#include "frames/cache.h"
+#include "frames/engine.h"
+#include "frames/section.h"
+
+#define LIMIT_4GIB  ((uint64_t)1 << (32 - CAIRN_FRAME_SHIFT))
+#define LIMIT_16MIB ((uint64_t)1 << (24 - CAIRN_FRAME_SHIFT))
+#define NO_LIMIT    (UINT64_MAX >> CAIRN_FRAME_SHIFT)
+
+#define ALL_FLAGS                                                              \
+    (CAIRN_FRAME_ZEROED | CAIRN_FRAME_BELOW_4G | CAIRN_FRAME_BELOW_16M |       \
+     CAIRN_FRAME_RESERVE)
+/* With these, a request cannot be served from a magazine. */
+#define DIRECT_FLAGS                                                           \
+    (CAIRN_FRAME_BELOW_4G | CAIRN_FRAME_BELOW_16M | CAIRN_FRAME_RESERVE)
+
+/* A request on its way. */
+struct request {
+    struct cairn_frames *frames;
+    cairn_order order;
+    unsigned flags;
+    enum cairn_owner owner;
+};
+
+static struct cairn_frames_cpu *own_cpu(struct cairn_frames *frames)
+{
+    return &frames->cpus[cairn_platform_cpu()];
+}
+
+static bool is_cached_order(const struct cairn_frames *frames,
+                            cairn_order order)
+{
+    return frames->config.has_magazines && order < CAIRN_FRAMES_CACHED_ORDERS &&
+           cairn__cache_place(order).limit != 0;
+}
+
+/* ---- Allocation ---------------------------------------------------------- */
+
+/* Straight from the engine. */
+static bool take_direct(const struct request *request, cairn_pfn *out)
+{
+    struct cairn_frames *frames = request->frames;
+    uint64_t count = (uint64_t)1 << request->order;
+    struct cairn__pfn_range window = {0, NO_LIMIT};
+    uint64_t kept = (request->flags & CAIRN_FRAME_RESERVE) != 0
+                        ? 0
+                        : frames->config.reserve_frames;
+    unsigned long state;
+    size_t taken = 0;
+
+    if ((request->flags & CAIRN_FRAME_BELOW_4G) != 0)
+        window.end = LIMIT_4GIB;
+    if ((request->flags & CAIRN_FRAME_BELOW_16M) != 0)
+        window.end = LIMIT_16MIB;
+    state = cairn__lock_acquire(&frames->lock);
+    if (frames->free_frames >= kept + count)
+        taken = frames->engine->take(frames, request->order, window, out, 1);
+    cairn__lock_release(&frames->lock, state);
+    if (taken == 0)
+        return false;
+    if (request->order > 0 && request->order < CAIRN__CHUNK_ORDER)
+        memset(cairn__frames_state(frames, *out), CAIRN__STATE_TAIL,
+               (size_t)count);
+    return true;
+}
+
+static bool is_frozen(const struct cairn_frames_cpu *cpu)
+{
+    return __atomic_load_n(&cpu->is_frozen, __ATOMIC_ACQUIRE) != 0;
+}
+
+/* The top of the stack of blocks of that order, which is not empty. */
+static cairn_pfn pop(struct cairn_frames_cpu *cpu, cairn_order order)
+{
+    return cpu->slots[cairn__cache_place(order).first + --cpu->counts[order]];
+}
+
+static void hand_out(struct cairn_frames *frames, struct cairn_frames_cpu *cpu,
+                     const struct request *request, cairn_pfn pfn)
+{
+    *cairn__frames_state(frames, pfn) =
+        cairn__state_of(request->owner, request->order);
+    cpu->allocated[request->owner] += (uint64_t)1 << request->order;
+}
+
+static bool take_once(const struct request *request, cairn_pfn *out)
+{
+    struct cairn_frames *frames = request->frames;
+    unsigned long state = cairn_platform_irq_save();
+    struct cairn_frames_cpu *cpu = own_cpu(frames);
+    bool taken;
+
+    if ((request->flags & DIRECT_FLAGS) != 0 ||
+        !is_cached_order(frames, request->order) || is_frozen(cpu)) {
+        taken = take_direct(request, out);
+    } else {
+        taken = cpu->counts[request->order] > 0 ||
+                cairn__cache_refill(frames, cpu, request->order);
+        if (taken)
+            *out = pop(cpu, request->order);
+    }
+    if (taken)
+        hand_out(frames, cpu, request, *out);
+    cairn_platform_irq_restore(state);
+    return taken;
+}
+
+/* Everything that can be tried before saying that there is no memory. */
+static bool take_hard(const struct request *request, cairn_pfn *out)
+{
+    struct cairn_frames *frames = request->frames;
+
+    do {
+        cairn_frames_drain(frames);
+        if (take_once(request, out))
+            return true;
+    } while (frames->config.reclaim != NULL &&
+             frames->config.reclaim(frames->config.context,
+                                    (uint64_t)1 << request->order));
+    return false;
+}
+
+/* Clear a block of the caller's; false: it cannot be reached. */
+static bool clear(cairn_pfn first, cairn_order order)
+{
+    for (uint64_t i = 0; i < (uint64_t)1 << order; i++) {
+        cairn_pfn pfn = {first.value + i};
+        void *memory = cairn_platform_phys_to_virt(cairn_phys_of(pfn),
+                                                   (size_t)CAIRN_FRAME_SIZE);
+
+        if (memory == NULL)
+            return false;
+        memset(memory, 0, (size_t)CAIRN_FRAME_SIZE);
+    }
+    return true;
+}
+
+static CAIRN_NOINLINE enum cairn_status alloc_slow(const struct request *request,
+                                    cairn_pfn *out)
+{
+    cairn_pfn pfn = {0};
+
+    if (request->order > CAIRN_ORDER_MAX ||
+        (request->flags & ~ALL_FLAGS) != 0 ||
+        (unsigned)request->owner >= CAIRN_OWNER_COUNT ||
+        request->frames->engine == NULL)
+        return CAIRN_BAD_ARGUMENT;
+    if (!take_once(request, &pfn) && !take_hard(request, &pfn))
+        return CAIRN_NO_MEMORY;
+    if ((request->flags & CAIRN_FRAME_ZEROED) != 0 &&
+        !clear(pfn, request->order)) {
+        (void)cairn_frames_free(request->frames, pfn);
+        return CAIRN_NOT_REACHABLE;
+    }
+    *out = pfn;
+    return CAIRN_OK;
+}
+
+/* The common path: out of this CPU's magazine, and nothing else to do. */
+static bool take_fast(const struct request *request, cairn_pfn *out)
+{
+    struct cairn_frames *frames = request->frames;
+    unsigned long state = cairn_platform_irq_save();
+    struct cairn_frames_cpu *cpu = own_cpu(frames);
+    bool is_there = cpu->counts[request->order] > 0 && !is_frozen(cpu);
+
+    if (is_there) {
+        *out = pop(cpu, request->order);
+        hand_out(frames, cpu, request, *out);
+    }
+    cairn_platform_irq_restore(state);
+    return is_there;
+}
+
+enum cairn_status cairn_frames_alloc(struct cairn_frames *frames,
+                                     cairn_order order, unsigned flags,
+                                     enum cairn_owner owner, cairn_pfn *out)
+{
+    struct request request = {frames, order, flags, owner};
+
+    if (order < CAIRN_FRAMES_CACHED_ORDERS && flags == 0 &&
+        (unsigned)owner < CAIRN_OWNER_COUNT && take_fast(&request, out))
+        return CAIRN_OK;
+    return alloc_slow(&request, out);
+}
+
+/* ---- Misuse ----------------------------------------------------------------- */
+
+static enum cairn_status misuse(struct cairn_frames *frames, cairn_pfn pfn,
+                                enum cairn_status status)
+{
+    if (frames->config.misuse == CAIRN_MISUSE_PANIC)
+        cairn__panic("frame %#llx freed: %s", (unsigned long long)pfn.value,
+                     cairn_status_text(status));
+    return status;
+}
+
+/* Why a frame that does not begin an allocated block cannot be freed. */
+static enum cairn_status refusal(enum cairn__chunk_kind kind, uint8_t state)
+{
+    if (kind == CAIRN__CHUNK_EMPTY)
+        return CAIRN_DOUBLE_FREE;
+    if (kind == CAIRN__CHUNK_ABSENT)
+        return CAIRN_NOT_MEMORY;
+    if (kind == CAIRN__CHUNK_INSIDE || kind == CAIRN__CHUNK_HUGE)
+        return CAIRN_NOT_FIRST;
+    if (state == CAIRN__STATE_TAIL)
+        return CAIRN_NOT_FIRST;
+    return state == CAIRN__STATE_ABSENT ? CAIRN_NOT_MEMORY : CAIRN_DOUBLE_FREE;
+}
+
+/* ---- Release ------------------------------------------------------------------ */
+
+/* Frames of the run that begins at `first`. */
+static uint64_t run_length(const struct cairn_frames *frames, cairn_pfn first)
+{
+    uint64_t count = 1;
+    cairn_pfn pfn = {first.value + 1};
+
+    while (cairn__frames_covers(frames, pfn) &&
+           cairn__frames_kind(frames, pfn) >= CAIRN__CHUNK_SPARSE &&
+           *cairn__frames_state(frames, pfn) == CAIRN__STATE_TAIL) {
+        pfn.value++;
+        count++;
+    }
+    return count;
+}
+
+static void give_run(struct cairn_frames *frames, cairn_pfn first,
+                     uint64_t count)
+{
+    unsigned long state;
+
+    for (uint64_t i = 0; i < count; i++) {
+        cairn_pfn pfn = {first.value + i};
+
+        *cairn__frames_state(frames, pfn) = CAIRN__STATE_FREE;
+    }
+    state = cairn__lock_acquire(&frames->lock);
+    frames->engine->give_run(frames, first, count);
+    cairn__lock_release(&frames->lock, state);
+}
+
+static void give_direct(struct cairn_frames *frames, cairn_pfn first,
+                        cairn_order order)
+{
+    unsigned long state;
+
+    if (order < CAIRN__CHUNK_ORDER)
+        memset(cairn__frames_state(frames, first), CAIRN__STATE_FREE,
+               (size_t)1 << order);
+    state = cairn__lock_acquire(&frames->lock);
+    frames->engine->give(frames, order, &first, 1);
+    cairn__lock_release(&frames->lock, state);
+}
+
+/* Not into a magazine: a run, a large block, or the magazine is frozen. */
+static CAIRN_NOINLINE void release_slow(struct cairn_frames *frames,
+                                        struct cairn_frames_cpu *cpu,
+                                        cairn_pfn first, unsigned order)
+{
+    struct cairn__cache_place place = {0, 0};
+
+    if (order == CAIRN__ORDER_RUN) {
+        uint64_t count = run_length(frames, first);
+
+        cpu->freed[(*cairn__frames_state(frames, first) >> 5) - 1u] += count - 1;
+        give_run(frames, first, count);
+        return;
+    }
+    if (is_cached_order(frames, order) && !is_frozen(cpu))
+        place = cairn__cache_place(order);
+    if (place.limit == 0) {
+        give_direct(frames, first, order);
+        return;
+    }
+    cairn__cache_flush(frames, cpu, order);
+    *cairn__frames_state(frames, first) = CAIRN__STATE_CACHED;
+    cpu->slots[place.first + cpu->counts[order]++] = first;
+}
+
+/* Is the frame better handed out again than given back? */
+static bool is_kept(const struct cairn_frames_cpu *cpu, cairn_pfn first,
+                    enum cairn__chunk_kind kind)
+{
+    return kind != CAIRN__CHUNK_SPARSE ||
+           first.value >> CAIRN__CHUNK_ORDER == cpu->active;
+}
+
+/* An allocated block of `order`, or a run, goes back. */
+static void release(struct cairn_frames *frames, cairn_pfn first,
+                    enum cairn__chunk_kind kind, uint8_t *state)
+{
+    unsigned order = *state & CAIRN__ORDER_MASK;
+    unsigned owner = (*state >> 5) - 1u;
+    unsigned long irq = cairn_platform_irq_save();
+    struct cairn_frames_cpu *cpu = own_cpu(frames);
+    struct cairn__cache_place place = {0, 0};
+
+    if (order < CAIRN_FRAMES_CACHED_ORDERS)
+        place = cairn__cache_place(order);
+    if (place.limit == 0 || cpu->counts[order] >= place.limit ||
+        is_frozen(cpu) || !frames->config.has_magazines) {
+        release_slow(frames, cpu, first, order);
+    } else if (order > 0 || is_kept(cpu, first, kind)) {
+        *state = CAIRN__STATE_CACHED;
+        cpu->slots[place.first + cpu->counts[order]++] = first;
+    } else {
+        *state = CAIRN__STATE_CACHED;
+        cairn__cache_return(frames, cpu, first);
+    }
+    cpu->freed[owner] += (uint64_t)1 << (order % CAIRN__ORDER_RUN);
+    cairn_platform_irq_restore(irq);
+}
+
+/*
+ * The state of `first` if an allocated block begins there, else NULL and why
+ * not.
+ */
+static uint8_t *find_head(struct cairn_frames *frames, cairn_pfn first,
+                          enum cairn__chunk_kind *kind,
+                          enum cairn_status *status)
+{
+    uint8_t *state;
+
+    *status = CAIRN_NOT_MEMORY;
+    if (!cairn__frames_covers(frames, first))
+        return NULL;
+    *kind = cairn__frames_kind(frames, first);
+    state = cairn__frames_state(frames, first);
+    if (*kind >= CAIRN__CHUNK_SPARSE ||
+        (*kind == CAIRN__CHUNK_HUGE &&
+         first.value % CAIRN__CHUNK_FRAMES == 0)) {
+        if (*state >= CAIRN__STATE_HEAD)
+            return state;
+        *status = refusal(CAIRN__CHUNK_SPARSE, *state);
+        return NULL;
+    }
+    *status = refusal(*kind, 0);
+    return NULL;
+}
+
+enum cairn_status cairn_frames_free(struct cairn_frames *frames,
+                                    cairn_pfn first)
+{
+    enum cairn__chunk_kind kind;
+    enum cairn_status status;
+    uint8_t *state = find_head(frames, first, &kind, &status);
+
+    if (state == NULL)
+        return misuse(frames, first, status);
+    release(frames, first, kind, state);
+    return CAIRN_OK;
+}
+
+enum cairn_status cairn_frames_free_order(struct cairn_frames *frames,
+                                          cairn_pfn first, cairn_order order)
+{
+    enum cairn__chunk_kind kind;
+    enum cairn_status status;
+    uint8_t *state = find_head(frames, first, &kind, &status);
+
+    if (state == NULL)
+        return misuse(frames, first, status);
+    if ((*state & CAIRN__ORDER_MASK) != order)
+        return misuse(frames, first, CAIRN_WRONG_SIZE);
+    release(frames, first, kind, state);
+    return CAIRN_OK;
+}
+
+void cairn_frames_drain(struct cairn_frames *frames)
+{
+    for (unsigned cpu = 0; cpu < frames->config.cpu_count; cpu++)
+        cairn__cache_drain(frames, cpu);
+}

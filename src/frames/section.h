@@ -1,0 +1,143 @@
+/*
+ * frames/section.h - what is known about each frame, and where it is kept.
+ *
+ * WHAT   Memory is divided into sections of 128 MiB, sections into 64 chunks of
+ *        2 MiB, chunks into 512 frames.  For each frame there is a state byte,
+ *        for each chunk a kind; both lie in the section's metadata.  The
+ *        directory leads from a section's number to its metadata.
+ *
+ * HOW    Metadata are initialised when they are first needed: a section when
+ *        one of its chunks is first split or handed out, the states of a chunk
+ *        when it is first split.  Until then the directory leads to one shared,
+ *        section in which every chunk is empty and which nobody writes, so a look-up needs no
+ *        test.  That makes start-up independent of the size of memory but for
+ *        one directory entry a section.
+ *
+ * STATES of a frame
+ *          0x00  free
+ *          0x01  inside a block or run, not its first frame
+ *          0x02  first frame of a block in a magazine
+ *          0x03  not memory of this allocator
+ *   0x20..0xff   first frame of an allocated block: (owner + 1) << 5 | order,
+ *                order 31 for a run
+ *
+ * KINDS of a chunk
+ *        EMPTY  all frames are free; states are meaningless
+ *        ABSENT no frame is memory of this allocator; states are meaningless
+ *        HUGE   one block of order 9 or more begins here; the first state holds
+ *               its owner and order, the others are meaningless
+ *        INSIDE such a block goes on here; states are meaningless
+ *        SPARSE states are valid; many frames are free
+ *        DENSE  states are valid; few are free, so a freed frame is best
+ *               handed out again soon
+ */
+#ifndef CAIRN__FRAMES_SECTION_H
+#define CAIRN__FRAMES_SECTION_H
+
+#include "base/align.h"
+#include "base/assert.h"
+#include "base/bits.h"
+#include <cairn/frames.h>
+
+#define CAIRN__CHUNK_ORDER    9
+#define CAIRN__CHUNK_FRAMES   512
+#define CAIRN__SECTION_ORDER  15
+#define CAIRN__SECTION_CHUNKS 64
+#define CAIRN__SECTION_FRAMES 32768
+#define CAIRN__LINE_WORDS     8
+
+#define CAIRN__STATE_FREE   0x00
+#define CAIRN__STATE_TAIL   0x01
+#define CAIRN__STATE_CACHED 0x02
+#define CAIRN__STATE_ABSENT 0x03
+#define CAIRN__STATE_HEAD   0x20 /* lowest state of an allocated block */
+#define CAIRN__ORDER_RUN    31u  /* in a state: not a power of two */
+#define CAIRN__ORDER_MASK   31u
+
+enum cairn__chunk_kind {
+    CAIRN__CHUNK_EMPTY,
+    CAIRN__CHUNK_ABSENT,
+    CAIRN__CHUNK_HUGE,
+    CAIRN__CHUNK_INSIDE,
+    CAIRN__CHUNK_SPARSE,
+    CAIRN__CHUNK_DENSE
+};
+
+/* Index classes of the tree engine; see tree.c. */
+#define CAIRN__TREE_CLASSES 13
+
+struct cairn__section {
+    uint8_t kinds[CAIRN__SECTION_CHUNKS]; /* written under the engine lock */
+    /* Tree engine, all [engine lock]: */
+    uint64_t index[CAIRN__TREE_CLASSES]; /* chunks of each class */
+    uint64_t ready;                      /* chunks with valid states */
+    uint64_t medium;                     /* chunks for blocks, not frames */
+    uint8_t classes[CAIRN__SECTION_CHUNKS];
+    uint16_t free_counts[CAIRN__SECTION_CHUNKS];
+    uint64_t lines[CAIRN__SECTION_CHUNKS][CAIRN__LINE_WORDS]; /* 1: free */
+    /* A state belongs to whoever owns the frame. */
+    uint8_t states[CAIRN__SECTION_FRAMES];
+};
+
+struct cairn__slot {
+    struct cairn__section *section; /* the shared one until first needed */
+    struct cairn__section *storage; /* constant: where its own is; or NULL */
+    uint64_t empty;                 /* [engine lock] chunks that are EMPTY */
+};
+
+/* A chunk: its section's slot, and its number in there. */
+struct cairn__chunk {
+    struct cairn__slot *slot;
+    size_t slot_number;
+    unsigned number;
+};
+
+/*
+ * Shared by all slots whose own section is not initialised: everything is
+ * free; and by all that have none: nothing is memory.
+ */
+extern struct cairn__section cairn__section_pristine;
+extern struct cairn__section cairn__section_void;
+
+/* Is the frame in the range that the directory covers? */
+static inline bool cairn__frames_covers(const struct cairn_frames *frames,
+                                        cairn_pfn pfn)
+{
+    return (pfn.value >> CAIRN__SECTION_ORDER) - frames->first_section <
+           frames->slot_count;
+}
+
+static inline struct cairn__slot *
+cairn__frames_slot(const struct cairn_frames *frames, cairn_pfn pfn)
+{
+    return &frames->slots[(pfn.value >> CAIRN__SECTION_ORDER) -
+                          frames->first_section];
+}
+
+static inline unsigned cairn__frames_chunk_number(cairn_pfn pfn)
+{
+    return (unsigned)(pfn.value >> CAIRN__CHUNK_ORDER) %
+           CAIRN__SECTION_CHUNKS;
+}
+
+/* The state byte; its chunk must not be EMPTY, ABSENT or INSIDE. */
+static inline uint8_t *cairn__frames_state(const struct cairn_frames *frames,
+                                           cairn_pfn pfn)
+{
+    return &cairn__frames_slot(frames, pfn)
+                ->section->states[pfn.value % CAIRN__SECTION_FRAMES];
+}
+
+static inline enum cairn__chunk_kind
+cairn__frames_kind(const struct cairn_frames *frames, cairn_pfn pfn)
+{
+    return (enum cairn__chunk_kind)cairn__frames_slot(frames, pfn)
+        ->section->kinds[cairn__frames_chunk_number(pfn)];
+}
+
+static inline uint8_t cairn__state_of(enum cairn_owner owner, unsigned order)
+{
+    return (uint8_t)(((unsigned)owner + 1) << 5 | order);
+}
+
+#endif

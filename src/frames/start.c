@@ -1,0 +1,283 @@
+/*
+ * frames/start.c - taking memory over from the early allocator.
+ *
+ * HOW    The directory covers all memory that is RAM now or may become free
+ *        later, from the first section to the last.  Storage for directory,
+ *        summaries and the sections' metadata is taken out of usable memory,
+ *        from its upper end, and becomes CAIRN_MEMORY_KERNEL.  It need not be
+ *        in one piece: each section's lies in one piece, that is all.
+ *
+ *        Then every usable range is given to the engine, and what the early
+ *        allocator has handed out is taken out again, frame by frame, as
+ *        blocks of CAIRN_OWNER_BOOT.
+ *
+ * COST   One directory entry a section; metadata only of sections that hold
+ *        other things than free memory.
+ *
+ * FAILS  Before anything is given to the engine; then the map has lost what
+ *        was reserved, which cannot matter, since there is no other allocator.
+ */
+#include "base/lock.h"
+#include "base/memory.h"
+#include "frames/engine.h"
+#include "frames/section.h"
+#include "frames/summary.h"
+#include "frames/tree.h"
+
+#define USABLE CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_USABLE)
+/* RAM that is free now or can be reclaimed. */
+#define MANAGED                                                                \
+    (USABLE | CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_BOOT_SERVICES) |              \
+     CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_LOADER) |                              \
+     CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_ACPI_RECLAIM))
+
+#define SECTION_BYTES (CAIRN_FRAME_SIZE << CAIRN__SECTION_ORDER)
+
+struct cairn__section cairn__section_pristine;
+struct cairn__section cairn__section_void;
+
+struct cairn_frames_config cairn_frames_config_default(void)
+{
+    struct cairn_frames_config config = {
+        .engine = CAIRN_ENGINE_TREE,
+        .misuse = CAIRN_MISUSE_STATUS,
+        .has_magazines = true,
+        .cpu_count = 1,
+    };
+
+    return config;
+}
+
+/* ---- Storage ---------------------------------------------------------------- */
+
+/* Where metadata come from: usable memory, from the top down. */
+struct store {
+    struct cairn_memmap *map;
+    uint64_t floor; /* the early allocator has handed out below */
+    uint64_t limit; /* nothing at or above is left */
+};
+
+/* The highest usable range below the limit. */
+static bool highest_usable(const struct store *store,
+                           struct cairn_memory_range *out)
+{
+    struct cairn_phys_range window =
+        cairn_phys_range_make(store->floor, store->limit);
+    struct cairn_memory_range range;
+    bool is_found = false;
+
+    while (cairn_memmap_next(store->map, USABLE, window, &range)) {
+        *out = range;
+        is_found = true;
+        window.start = range.end;
+    }
+    return is_found;
+}
+
+/* `bytes` bytes, page-aligned and reachable; NULL if there are none. */
+static void *take_storage(struct store *store, uint64_t bytes)
+{
+    struct cairn_memory_range range;
+
+    bytes = cairn__page_up(bytes);
+    while (highest_usable(store, &range)) {
+        uint64_t start = range.end.value - bytes;
+        void *memory = NULL;
+
+        if (range.end.value - range.start.value >= bytes)
+            memory = cairn_platform_phys_to_virt(cairn_phys_make(start),
+                                                 (size_t)bytes);
+        if (memory == NULL) {
+            store->limit = range.start.value;
+            continue;
+        }
+        if (cairn_memmap_reserve(store->map, start, bytes,
+                                 CAIRN_MEMORY_KERNEL) != CAIRN_OK)
+            return NULL;
+        store->limit = start;
+        return memory;
+    }
+    return NULL;
+}
+
+/*
+ * The next stretch of slots [*first, *last) from *first on that touch memory
+ * without a gap; false: none.
+ */
+static bool next_stretch(const struct cairn_frames *frames,
+                         const struct cairn_memmap *map, uint64_t *first,
+                         uint64_t *last)
+{
+    uint64_t base = frames->first_section;
+    struct cairn_phys_range window = cairn_phys_range_make(
+        (base + *first) * SECTION_BYTES, CAIRN_PHYS_LIMIT);
+    struct cairn_memory_range range;
+
+    if (!cairn_memmap_next(map, MANAGED, window, &range))
+        return false;
+    *first = range.start.value / SECTION_BYTES - base;
+    do {
+        *last = (range.end.value + SECTION_BYTES - 1) / SECTION_BYTES - base;
+        window.start.value = (base + *last) * SECTION_BYTES;
+    } while (cairn_memmap_next(map, MANAGED, window, &range) &&
+             range.start.value / SECTION_BYTES - base == *last);
+    return true;
+}
+
+/* Point the slots of sections [first, last) at their storage. */
+static void set_slots(struct cairn_frames *frames, uint64_t first,
+                      uint64_t last, uint8_t *storage)
+{
+    for (uint64_t i = first; i < last; i++) {
+        struct cairn__slot *slot = &frames->slots[i];
+
+        slot->section = &cairn__section_pristine;
+        slot->storage = (struct cairn__section *)storage;
+        slot->empty = 0;
+        storage += sizeof(struct cairn__section);
+    }
+}
+
+/* Storage for one stretch of sections that all have memory, or for a part. */
+static bool add_stretch(struct cairn_frames *frames, struct store *store,
+                        uint64_t first, uint64_t last)
+{
+    while (first < last) {
+        uint64_t count = last - first;
+        void *storage = NULL;
+
+        while (count > 0 && storage == NULL) {
+            storage =
+                take_storage(store, count * sizeof(struct cairn__section));
+            if (storage == NULL)
+                count /= 2;
+        }
+        if (storage == NULL)
+            return false;
+        set_slots(frames, first, first + count, storage);
+        first += count;
+    }
+    return true;
+}
+
+static bool add_sections(struct cairn_frames *frames, struct store *store)
+{
+    uint64_t done = 0;
+    uint64_t first = 0;
+    uint64_t last;
+
+    while (next_stretch(frames, store->map, &first, &last)) {
+        for (; done < first; done++)
+            frames->slots[done] =
+                (struct cairn__slot){&cairn__section_void, NULL, 0};
+        if (!add_stretch(frames, store, first, last))
+            return false;
+        done = last;
+        first = last;
+    }
+    return done == frames->slot_count;
+}
+
+static bool build_directory(struct cairn_frames *frames, struct store *store)
+{
+    size_t slots = (size_t)frames->slot_count;
+    size_t words = cairn__summary_words(slots);
+    uint64_t *storage;
+
+    frames->slots =
+        take_storage(store, slots * sizeof(struct cairn__slot));
+    storage = take_storage(store, CAIRN_FRAMES_SUMMARIES * words * 8);
+    if (frames->slots == NULL || storage == NULL)
+        return false;
+    for (unsigned i = 0; i < CAIRN_FRAMES_SUMMARIES; i++)
+        cairn__summary_init(&frames->summaries[i], storage + i * words, slots);
+    memset(cairn__section_void.kinds, CAIRN__CHUNK_ABSENT,
+           sizeof(cairn__section_void.kinds));
+    return add_sections(frames, store);
+}
+
+/* ---- What is free, and what is not ------------------------------------------- */
+
+static void add_usable(struct cairn_frames *frames,
+                       const struct cairn_memmap *map)
+{
+    struct cairn_phys_range window = {{0}, {CAIRN_PHYS_LIMIT}};
+    struct cairn_memory_range range;
+
+    while (cairn_memmap_next(map, USABLE, window, &range)) {
+        frames->engine->add(frames, cairn_pfn_of(range.start),
+                            (range.end.value - range.start.value) >>
+                                CAIRN_FRAME_SHIFT);
+        window.start = range.end;
+    }
+    for (size_t i = 0; i < frames->slot_count; i++) {
+        struct cairn__slot *slot = &frames->slots[i];
+
+        if (slot->storage != NULL && slot->empty != UINT64_MAX)
+            cairn__tree_open_section(slot);
+    }
+}
+
+/* Mark what the early allocator has handed out. */
+static void consume(void *context, struct cairn_phys_range used)
+{
+    struct cairn_frames *frames = context;
+    struct cairn__pfn_range window = {cairn_pfn_of(used.start).value,
+                                      cairn_pfn_of(used.end).value};
+    cairn_pfn first;
+
+    if (!frames->engine->take_run(frames, window.end - window.start, 1, window,
+                                  &first))
+        cairn__panic("frames: memory in use at %#llx is free",
+                     (unsigned long long)used.start.value);
+    for (; first.value < window.end; first.value++)
+        *cairn__frames_state(frames, first) =
+            cairn__state_of(CAIRN_OWNER_BOOT, 0);
+    frames->cpus[0].allocated[CAIRN_OWNER_BOOT] += window.end - window.start;
+}
+
+static bool is_config_valid(const struct cairn_frames_config *config)
+{
+    return config->engine <= CAIRN_ENGINE_FREELIST && config->cpu_count >= 1 &&
+           config->cpu_count <= CAIRN_CPU_MAX;
+}
+
+enum cairn_status cairn_frames_init(struct cairn_frames *frames,
+                                    struct cairn_memmap *map,
+                                    struct cairn_early *early,
+                                    const struct cairn_frames_config *config)
+{
+    struct store store = {map, 0, CAIRN_PHYS_LIMIT};
+    struct cairn_frames_config chosen =
+        config != NULL ? *config : cairn_frames_config_default();
+    struct cairn_phys_range window = {{0}, {CAIRN_PHYS_LIMIT}};
+    struct cairn_memory_range first;
+    uint64_t last;
+    unsigned long state;
+
+    if (frames == NULL || map == NULL || !is_config_valid(&chosen))
+        return CAIRN_BAD_ARGUMENT;
+    if (frames->engine != NULL)
+        return CAIRN_IN_USE;
+    if (!map->is_finished)
+        return CAIRN_NO_MEMORY_MAP;
+    if (!cairn_memmap_next(map, MANAGED, window, &first))
+        return CAIRN_NO_MEMORY;
+    last = cairn_memmap_end(map, MANAGED).value;
+    frames->first_section = first.start.value / SECTION_BYTES;
+    frames->slot_count =
+        (last + SECTION_BYTES - 1) / SECTION_BYTES - frames->first_section;
+    if (early != NULL)
+        store.floor = early->window.start.value;
+    if (!build_directory(frames, &store))
+        return CAIRN_NO_MEMORY;
+    frames->config = chosen;
+    frames->engine = &cairn__engine_tree;
+    cairn__lock_init(&frames->lock, CAIRN__RANK_FRAMES);
+    state = cairn__lock_acquire(&frames->lock);
+    add_usable(frames, map);
+    if (early != NULL)
+        cairn_early_finish(early, consume, frames);
+    cairn__lock_release(&frames->lock, state);
+    return CAIRN_OK;
+}
