@@ -222,6 +222,7 @@ fuzz: $(F:%=$(FUZZ)/%) ## run fuzzers: F="memmap uefi" RUNS=1000000
 fuzz-smoke: fuzz ## every fuzzer for RUNS inputs (default 20000)
 
 check: lib ## layers, style, names, formatting, static analysis
+	$(Q)$(PYTHON) tools/check --self-test
 	$(Q)$(PYTHON) tools/check
 
 test: ## everything that CI runs; see ./test --help

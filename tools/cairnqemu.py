@@ -405,6 +405,8 @@ ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[()][0-9A-Z]|[^\[()]|$)")
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 NEWLINE = re.compile(r"\r*\n\r*|\r(?!$)")
 SPOKEN = re.compile(r"^\[cairn\]|Cairn")
+# The UEFI loader prints this, then what to do, and then waits for a key.
+LOADER_ERROR, LOADER_SECONDS = "Cairn loader:", 1
 
 
 def plain(line):
@@ -517,6 +519,8 @@ class Session:
         self.input_left = config.serial_input
         self.held = None  # status that a kernel told by "holding"
         self.timed_out = False
+        self.loader_error = None  # what the UEFI loader complained of
+        self.give_up_at = None  # when its explanation must be complete
         self.process = self.serial = self.control = None
 
     def start(self):
@@ -547,6 +551,9 @@ class Session:
             if limit and elapsed > limit:
                 self.timed_out = True
                 return
+            if self.give_up_at and elapsed > self.give_up_at:
+                self.control.send("quit")
+                return
             self.on_wait(elapsed, self.console.spoken)
             writers = [self.serial] if self.to_send else []
             readable, writable, _ = select.select(readers, writers, [], 0.25)
@@ -567,6 +574,9 @@ class Session:
             match = re.match(r"\[cairn\] holding, status (\d+)", line)
             if match and self.held is None:
                 self.picture(int(match[1]))
+            if line.startswith(LOADER_ERROR) and self.loader_error is None:
+                self.loader_error = line[len(LOADER_ERROR):].strip()
+                self.give_up_at = time.monotonic() - self.started + LOADER_SECONDS
         if self.input_left is not None and self.console.prompts():
             self.to_send, self.input_left = self.input_left + b"\rpoweroff\r", None
         return bool(data)
@@ -608,6 +618,8 @@ class Session:
         if self.timed_out:
             return BROKEN, (f"hang: no end after {self.config.seconds_allowed()} s (TIMEOUT=); "
                             f"the last line printed was: {self.console.last_line() or 'none'}")
+        if self.loader_error is not None:
+            return BROKEN, f"the loader could not start the kernel: {self.loader_error}"
         if self.held is not None:
             return self.verdict_held()
         if code == EXIT_SUCCESS:

@@ -5,13 +5,25 @@
  * structure's address to the kernel.  All addresses in it are physical unless
  * said otherwise.  Nothing in it is believed before cairn_handoff_check.
  *
- * Entry state   64-bit mode, interrupts off, stack of 64 KiB.  The page tables
- *               map the kernel's image at `kernel_virt` (text read-only and
- *               executable, constants read-only, data writable; nothing both
- *               writable and executable), physical memory [0, window_bytes) at
- *               `window_base`, not executable, and the buffer of the memory
- *               map at CAIRN_HANDOFF_MAP_WINDOW, read-only.
- *               CR0.WP and EFER.NXE are on.
+ * Entry state   64-bit mode, interrupts off, at the ELF entry point.  RDI is
+ *               the structure's physical address, RSP the top of 64 KiB of
+ *               stack in the window, as after a call (0 is the return address),
+ *               RBP is 0.  GDT and IDT are still the firmware's and no longer
+ *               mapped: load others before a segment register or an interrupt
+ *               is used.  CR0.WP, CR4.PGE and EFER.NXE are on.  Four levels of
+ *               page tables map
+ *
+ *                 the image       at `kernel_virt`: each segment with its own
+ *                                 rights, nothing writable and executable
+ *                 the window      RAM below `window_bytes`, at `window_base`;
+ *                                 not devices, reserved ranges and holes.
+ *                                 Writable, but for pages that are executable
+ *                                 or constant elsewhere; never executable
+ *                 the screen      at 0xffffffff90000000 and its offset in a
+ *                                 page; writable
+ *                 the memory map  at CAIRN_HANDOFF_MAP_WINDOW, read-only
+ *                 one page        of the loader, at its own address, executable
+ *                                 (the last of `ranges`); may be unmapped
  */
 #ifndef CAIRN_HANDOFF_H
 #define CAIRN_HANDOFF_H

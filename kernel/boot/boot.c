@@ -35,7 +35,6 @@
     (CAIRN_MEMORY_ALL_KINDS & ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_RESERVED) &  \
      ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_MMIO) &                               \
      ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_FRAMEBUFFER))
-#define LARGE_PAGE       (2 * CAIRN_MIB)
 #define SCREEN_BYTES_MAX (256 * CAIRN_MIB)
 
 struct kernel kernel;
@@ -137,7 +136,7 @@ static void map_window_range(struct boot_tables *tables,
     map_window_part(tables, high, part.end.value, BOOT_TABLES_WRITABLE);
 }
 
-/* Map what is RAM, rounded to large pages, each large page once. */
+/* Map what is RAM and nothing else; where it ends. */
 static uint64_t map_window(struct boot_tables *tables)
 {
     struct cairn_phys_range window = {{0}, {CAIRN_PHYS_LIMIT}};
@@ -146,15 +145,13 @@ static uint64_t map_window(struct boot_tables *tables)
 
     while (cairn_memmap_next(&kernel.boot.map, WINDOW_KINDS, window, &range)) {
         window.start = range.end;
-        part.start.value = range.start.value & ~(LARGE_PAGE - 1);
-        if (part.start.value < part.end.value)
-            part.start = part.end;
-        part.end.value = (range.end.value + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
-        if (part.start.value < part.end.value)
+        if (range.start.value != part.end.value) {
             map_window_range(tables, part);
-        else
-            part.end = part.start;
+            part.start = range.start;
+        }
+        part.end = range.end;
     }
+    map_window_range(tables, part);
     return part.end.value;
 }
 

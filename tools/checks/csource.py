@@ -147,7 +147,7 @@ def statements(code):
         line = line_of(code, match.start() + skipped)
         yield Statement(line, text[skipped:].strip(), end, sum(open_blocks))
         if end == "{":
-            open_blocks.append(0 if text.lstrip().startswith("extern") else 1)
+            open_blocks.append(0 if text[skipped:].startswith("extern") else 1)
         elif end == "}" and open_blocks:
             open_blocks.pop()
 

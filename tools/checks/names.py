@@ -126,7 +126,7 @@ for expected, text in {
         "typedef pfn_t must":
             "typedef struct {\n    struct cairn_a {\n        int a;\n    } b;\n} pfn_t;\n",
         "typedef hook must": "typedef int (*hook)(int a);\n",
-        "frames_get must": 'extern "C" {\nint\nframes_get(int a);\n}\n',
+        "frames_get must": 'CAIRN_END_DECLS\n\nextern "C" {\nint\nframes_get(int a);\n}\n',
         "count must": "CAIRN_BEGIN_DECLS\n\nextern int count[4];\n",
         "half must": "static inline int half(int a)\n{\n    return a / 2;\n}\n",
         "_pad begins with": "struct cairn_a {\n    int _pad;\n};\n",

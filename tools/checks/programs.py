@@ -80,8 +80,8 @@ def clang_format(tree):
         for path, line, _ in _DIAGNOSTIC.findall(output):
             lines.setdefault(path, []).append(int(line))
         for path, numbers in lines.items():
-            yield Finding(path, min(numbers), f"{len(set(numbers))} lines are not as clang-format "
-                          f"writes them; run clang-format -i {path}")
+            yield Finding(path, min(numbers), f"not as clang-format writes it ({len(numbers)} "
+                          f"places); run clang-format -i {path}")
         if status and not lines:
             yield Finding(".clang-format", 1, f"clang-format failed: {output.strip()[:200]}")
 
