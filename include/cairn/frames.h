@@ -71,6 +71,9 @@ struct cairn_frames_config {
     bool has_magazines;      /* per-CPU caches; engines' documents say no */
     unsigned cpu_count;      /* 1 .. CAIRN_CPU_MAX */
     uint64_t reserve_frames; /* kept for callers with CAIRN_FRAME_RESERVE */
+    uint64_t low_frames;     /* cairn_frames_is_low() below that many */
+    uint64_t span;           /* bytes of address space to be ready for, beyond
+                                what the map has; 0: none */
     /*
      * Called without locks when an allocation is about to fail: give memory
      * back and return true to have it tried again.  May be NULL.
@@ -180,6 +183,129 @@ enum cairn_status cairn_frames_free(struct cairn_frames *frames,
 enum cairn_status cairn_frames_free_order(struct cairn_frames *frames,
                                           cairn_pfn first, cairn_order order);
 
+/* ---- Runs -------------------------------------------------------------------- */
+
+/* What a run of frames must be; zero in a field: no matter. */
+struct cairn_run_request {
+    uint64_t count;  /* frames, at least 1 */
+    uint64_t align;  /* the first frame's number is a multiple; power of two */
+    cairn_phys end;  /* the last byte lies below */
+    unsigned flags;  /* CAIRN_FRAME_ZEROED and limits; not RESERVE */
+    enum cairn_owner owner;
+};
+
+/*
+ * Allocate `count` consecutive frames: the lowest that fit.
+ *
+ * Returns  as cairn_frames_alloc.
+ * Cost     linear in the chunks that are passed over (tree), O(log n)
+ *          (freelist); plus one store a frame.
+ */
+CAIRN_MUST_CHECK enum cairn_status
+cairn_frames_alloc_run(struct cairn_frames *frames,
+                       const struct cairn_run_request *request,
+                       cairn_pfn *out);
+
+/*
+ * Free everything that was allocated in [first, first + count), however many
+ * blocks and runs that was: all of it or, if a frame in there is not allocated
+ * or a block reaches beyond the range, nothing.
+ *
+ * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT, count is 0; CAIRN_WRONG_SIZE, a block
+ *          reaches beyond the end; what cairn_frames_free returns.
+ */
+enum cairn_status cairn_frames_free_range(struct cairn_frames *frames,
+                                          cairn_pfn first, uint64_t count);
+
+/* ---- Questions ---------------------------------------------------------------- */
+
+enum cairn_frame_use {
+    CAIRN_FRAME_FREE,
+    CAIRN_FRAME_CACHED,    /* free, in some CPU's magazine */
+    CAIRN_FRAME_ALLOCATED,
+    CAIRN_FRAME_ABSENT     /* no memory of this allocator */
+};
+
+struct cairn_frame_info {
+    enum cairn_frame_use use;
+    enum cairn_owner owner; /* of an allocated frame */
+    cairn_pfn first;        /* where its block or run begins */
+    uint64_t count;         /* frames of the block or run; 1 if not allocated */
+};
+
+/* What is known about a frame; ABSENT for any number out of range. */
+struct cairn_frame_info cairn_frames_info(const struct cairn_frames *frames,
+                                          cairn_pfn pfn);
+
+/* How the frames of a range are used. */
+struct cairn_frames_census {
+    uint64_t free_frames; /* those in magazines too */
+    uint64_t absent_frames;
+    uint64_t owner_frames[CAIRN_OWNER_COUNT];
+};
+
+/* Count [first, end); linear in its chunks, and in frames of split ones. */
+void cairn_frames_count(const struct cairn_frames *frames, cairn_pfn first,
+                        cairn_pfn end, struct cairn_frames_census *out);
+
+/* The first frame that is covered, and the one after the last. */
+cairn_pfn cairn_frames_begin(const struct cairn_frames *frames);
+cairn_pfn cairn_frames_end(const struct cairn_frames *frames);
+
+/* Single frames for page tables and the like; owner CAIRN_OWNER_TABLE. */
+struct cairn_source cairn_frames_source(struct cairn_frames *frames);
+
+/* ---- Memory that comes and goes ------------------------------------------------- */
+
+/*
+ * Give the allocator new memory, page-aligned: a hot-plugged module, or what
+ * was reclaimed.  Where no metadata exist for it, they are taken out of the
+ * range itself.
+ *
+ * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT, not aligned or empty; CAIRN_IN_USE,
+ *          some of it is the allocator's already; CAIRN_NO_SPACE, beyond
+ *          config.span; CAIRN_NOT_REACHABLE, no window covers its metadata.
+ */
+CAIRN_MUST_CHECK enum cairn_status
+cairn_frames_add(struct cairn_frames *frames, struct cairn_phys_range range);
+
+/*
+ * Take memory away that is entirely free: a module that will be unplugged.
+ *
+ * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT; CAIRN_IN_USE, a frame of it is not
+ *          free: nothing has changed.
+ */
+CAIRN_MUST_CHECK enum cairn_status
+cairn_frames_remove(struct cairn_frames *frames, struct cairn_phys_range range);
+
+/*
+ * Make memory free that the boot does not need any more.
+ *
+ *   kind      CAIRN_MEMORY_BOOT_SERVICES, _LOADER or _ACPI_RECLAIM
+ *   reclaimed out: bytes that are free now; may be NULL
+ *   refused   out: bytes left alone because something in their range is
+ *             pinned; may be NULL
+ *
+ * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT; CAIRN_NO_SPACE, as the map says.
+ */
+CAIRN_MUST_CHECK enum cairn_status
+cairn_frames_reclaim(struct cairn_frames *frames, struct cairn_memmap *map,
+                     enum cairn_memory_kind kind, uint64_t *reclaimed,
+                     uint64_t *refused);
+
+/*
+ * Late news of the boot: whatever is free in the range belongs to
+ * CAIRN_OWNER_BOOT from now on.  Rounded outwards to pages.
+ *
+ * Returns  how many frames were free.
+ */
+uint64_t cairn_frames_consume(struct cairn_frames *frames,
+                              struct cairn_phys_range range);
+
+/* Panic, naming the address, if a frame of the range is free. */
+void cairn_frames_expect_used(struct cairn_frames *frames,
+                              struct cairn_phys_range range);
+
 /* ---- Numbers ------------------------------------------------------------------ */
 
 struct cairn_frames_stats {
@@ -194,6 +320,9 @@ struct cairn_frames_stats {
 /* A snapshot; exact while no other CPU allocates or frees. */
 void cairn_frames_stats(struct cairn_frames *frames,
                         struct cairn_frames_stats *out);
+
+/* Is free memory, magazines not counted, below config.low_frames?  O(1). */
+bool cairn_frames_is_low(const struct cairn_frames *frames);
 
 /* Verify all invariants, of front and engine; 0 if all hold. */
 unsigned cairn_frames_check(struct cairn_frames *frames);

@@ -16,6 +16,11 @@ static inline uint64_t cairn__max(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+static inline bool cairn__is_power(uint64_t value)
+{
+    return value != 0 && (value & (value - 1)) == 0;
+}
+
 static inline bool cairn__is_aligned(uint64_t value, uint64_t power)
 {
     return (value & (power - 1)) == 0;

@@ -27,11 +27,6 @@
 static const struct cairn__pfn_range anywhere = {0, UINT64_MAX >>
                                                         CAIRN_FRAME_SHIFT};
 
-static void set_state(struct cairn_frames *frames, cairn_pfn pfn, uint8_t state)
-{
-    *cairn__frames_state(frames, pfn) = state;
-}
-
 /* Frames may be taken without touching the reserve. */
 static bool may_take(const struct cairn_frames *frames, cairn_order order)
 {

@@ -29,18 +29,15 @@
 #include "base/memory.h"
 #include "frames/cache.h"
 #include "frames/engine.h"
+#include "frames/misuse.h"
+#include "frames/run.h"
 #include "frames/section.h"
-
-#define LIMIT_4GIB  ((uint64_t)1 << (32 - CAIRN_FRAME_SHIFT))
-#define LIMIT_16MIB ((uint64_t)1 << (24 - CAIRN_FRAME_SHIFT))
-#define NO_LIMIT    (UINT64_MAX >> CAIRN_FRAME_SHIFT)
 
 #define ALL_FLAGS                                                              \
     (CAIRN_FRAME_ZEROED | CAIRN_FRAME_BELOW_4G | CAIRN_FRAME_BELOW_16M |       \
      CAIRN_FRAME_RESERVE)
 /* With these, a request cannot be served from a magazine. */
-#define DIRECT_FLAGS                                                           \
-    (CAIRN_FRAME_BELOW_4G | CAIRN_FRAME_BELOW_16M | CAIRN_FRAME_RESERVE)
+#define DIRECT_FLAGS (CAIRN_FRAME_BELOW_4G | CAIRN_FRAME_BELOW_16M)
 
 /* A request on its way. */
 struct request {
@@ -69,17 +66,13 @@ static bool take_direct(const struct request *request, cairn_pfn *out)
 {
     struct cairn_frames *frames = request->frames;
     uint64_t count = (uint64_t)1 << request->order;
-    struct cairn__pfn_range window = {0, NO_LIMIT};
+    struct cairn__pfn_range window = {0, cairn__frames_limit(request->flags)};
     uint64_t kept = (request->flags & CAIRN_FRAME_RESERVE) != 0
                         ? 0
                         : frames->config.reserve_frames;
     unsigned long state;
     size_t taken = 0;
 
-    if ((request->flags & CAIRN_FRAME_BELOW_4G) != 0)
-        window.end = LIMIT_4GIB;
-    if ((request->flags & CAIRN_FRAME_BELOW_16M) != 0)
-        window.end = LIMIT_16MIB;
     state = cairn__lock_acquire(&frames->lock);
     if (frames->free_frames >= kept + count)
         taken = frames->engine->take(frames, request->order, window, out, 1);
@@ -126,6 +119,8 @@ static bool take_once(const struct request *request, cairn_pfn *out)
                 cairn__cache_refill(frames, cpu, request->order);
         if (taken)
             *out = pop(cpu, request->order);
+        else if ((request->flags & CAIRN_FRAME_RESERVE) != 0)
+            taken = take_direct(request, out);
     }
     if (taken)
         hand_out(frames, cpu, request, *out);
@@ -148,10 +143,9 @@ static bool take_hard(const struct request *request, cairn_pfn *out)
     return false;
 }
 
-/* Clear a block of the caller's; false: it cannot be reached. */
-static bool clear(cairn_pfn first, cairn_order order)
+bool cairn__frames_clear(cairn_pfn first, uint64_t count)
 {
-    for (uint64_t i = 0; i < (uint64_t)1 << order; i++) {
+    for (uint64_t i = 0; i < count; i++) {
         cairn_pfn pfn = {first.value + i};
         void *memory = cairn_platform_phys_to_virt(cairn_phys_of(pfn),
                                                    (size_t)CAIRN_FRAME_SIZE);
@@ -176,7 +170,7 @@ static CAIRN_NOINLINE enum cairn_status alloc_slow(const struct request *request
     if (!take_once(request, &pfn) && !take_hard(request, &pfn))
         return CAIRN_NO_MEMORY;
     if ((request->flags & CAIRN_FRAME_ZEROED) != 0 &&
-        !clear(pfn, request->order)) {
+        !cairn__frames_clear(pfn, (uint64_t)1 << request->order)) {
         (void)cairn_frames_free(request->frames, pfn);
         return CAIRN_NOT_REACHABLE;
     }
@@ -212,62 +206,7 @@ enum cairn_status cairn_frames_alloc(struct cairn_frames *frames,
     return alloc_slow(&request, out);
 }
 
-/* ---- Misuse ----------------------------------------------------------------- */
-
-static enum cairn_status misuse(struct cairn_frames *frames, cairn_pfn pfn,
-                                enum cairn_status status)
-{
-    if (frames->config.misuse == CAIRN_MISUSE_PANIC)
-        cairn__panic("frame %#llx freed: %s", (unsigned long long)pfn.value,
-                     cairn_status_text(status));
-    return status;
-}
-
-/* Why a frame that does not begin an allocated block cannot be freed. */
-static enum cairn_status refusal(enum cairn__chunk_kind kind, uint8_t state)
-{
-    if (kind == CAIRN__CHUNK_EMPTY)
-        return CAIRN_DOUBLE_FREE;
-    if (kind == CAIRN__CHUNK_ABSENT)
-        return CAIRN_NOT_MEMORY;
-    if (kind == CAIRN__CHUNK_INSIDE || kind == CAIRN__CHUNK_HUGE)
-        return CAIRN_NOT_FIRST;
-    if (state == CAIRN__STATE_TAIL)
-        return CAIRN_NOT_FIRST;
-    return state == CAIRN__STATE_ABSENT ? CAIRN_NOT_MEMORY : CAIRN_DOUBLE_FREE;
-}
-
-/* ---- Release ------------------------------------------------------------------ */
-
-/* Frames of the run that begins at `first`. */
-static uint64_t run_length(const struct cairn_frames *frames, cairn_pfn first)
-{
-    uint64_t count = 1;
-    cairn_pfn pfn = {first.value + 1};
-
-    while (cairn__frames_covers(frames, pfn) &&
-           cairn__frames_kind(frames, pfn) >= CAIRN__CHUNK_SPARSE &&
-           *cairn__frames_state(frames, pfn) == CAIRN__STATE_TAIL) {
-        pfn.value++;
-        count++;
-    }
-    return count;
-}
-
-static void give_run(struct cairn_frames *frames, cairn_pfn first,
-                     uint64_t count)
-{
-    unsigned long state;
-
-    for (uint64_t i = 0; i < count; i++) {
-        cairn_pfn pfn = {first.value + i};
-
-        *cairn__frames_state(frames, pfn) = CAIRN__STATE_FREE;
-    }
-    state = cairn__lock_acquire(&frames->lock);
-    frames->engine->give_run(frames, first, count);
-    cairn__lock_release(&frames->lock, state);
-}
+/* ---- Release -------------------------------------------------------------- */
 
 static void give_direct(struct cairn_frames *frames, cairn_pfn first,
                         cairn_order order)
@@ -290,10 +229,10 @@ static CAIRN_NOINLINE void release_slow(struct cairn_frames *frames,
     struct cairn__cache_place place = {0, 0};
 
     if (order == CAIRN__ORDER_RUN) {
-        uint64_t count = run_length(frames, first);
+        uint64_t count = cairn__run_length(frames, first);
 
         cpu->freed[(*cairn__frames_state(frames, first) >> 5) - 1u] += count - 1;
-        give_run(frames, first, count);
+        cairn__run_give(frames, first, count);
         return;
     }
     if (is_cached_order(frames, order) && !is_frozen(cpu))
@@ -341,58 +280,27 @@ static void release(struct cairn_frames *frames, cairn_pfn first,
     cairn_platform_irq_restore(irq);
 }
 
-/*
- * The state of `first` if an allocated block begins there, else NULL and why
- * not.
- */
-static uint8_t *find_head(struct cairn_frames *frames, cairn_pfn first,
-                          enum cairn__chunk_kind *kind,
-                          enum cairn_status *status)
-{
-    uint8_t *state;
-
-    *status = CAIRN_NOT_MEMORY;
-    if (!cairn__frames_covers(frames, first))
-        return NULL;
-    *kind = cairn__frames_kind(frames, first);
-    state = cairn__frames_state(frames, first);
-    if (*kind >= CAIRN__CHUNK_SPARSE ||
-        (*kind == CAIRN__CHUNK_HUGE &&
-         first.value % CAIRN__CHUNK_FRAMES == 0)) {
-        if (*state >= CAIRN__STATE_HEAD)
-            return state;
-        *status = refusal(CAIRN__CHUNK_SPARSE, *state);
-        return NULL;
-    }
-    *status = refusal(*kind, 0);
-    return NULL;
-}
-
 enum cairn_status cairn_frames_free(struct cairn_frames *frames,
                                     cairn_pfn first)
 {
-    enum cairn__chunk_kind kind;
-    enum cairn_status status;
-    uint8_t *state = find_head(frames, first, &kind, &status);
+    struct cairn__head head = cairn__misuse_find(frames, first);
 
-    if (state == NULL)
-        return misuse(frames, first, status);
-    release(frames, first, kind, state);
+    if (head.state == NULL)
+        return cairn__misuse(frames, first, head.status);
+    release(frames, first, head.kind, head.state);
     return CAIRN_OK;
 }
 
 enum cairn_status cairn_frames_free_order(struct cairn_frames *frames,
                                           cairn_pfn first, cairn_order order)
 {
-    enum cairn__chunk_kind kind;
-    enum cairn_status status;
-    uint8_t *state = find_head(frames, first, &kind, &status);
+    struct cairn__head head = cairn__misuse_find(frames, first);
 
-    if (state == NULL)
-        return misuse(frames, first, status);
-    if ((*state & CAIRN__ORDER_MASK) != order)
-        return misuse(frames, first, CAIRN_WRONG_SIZE);
-    release(frames, first, kind, state);
+    if (head.state == NULL)
+        return cairn__misuse(frames, first, head.status);
+    if ((*head.state & CAIRN__ORDER_MASK) != order)
+        return cairn__misuse(frames, first, CAIRN_WRONG_SIZE);
+    release(frames, first, head.kind, head.state);
     return CAIRN_OK;
 }
 
@@ -400,4 +308,25 @@ void cairn_frames_drain(struct cairn_frames *frames)
 {
     for (unsigned cpu = 0; cpu < frames->config.cpu_count; cpu++)
         cairn__cache_drain(frames, cpu);
+}
+
+/* ---- As a source of frames -------------------------------------------------- */
+
+static enum cairn_status source_alloc(void *context, cairn_pfn *out)
+{
+    return cairn_frames_alloc((struct cairn_frames *)context, 0, 0,
+                              CAIRN_OWNER_KERNEL, out);
+}
+
+static enum cairn_status source_alloc_table(void *context, cairn_pfn *out)
+{
+    return cairn_frames_alloc((struct cairn_frames *)context, 0,
+                              CAIRN_FRAME_RESERVE, CAIRN_OWNER_TABLE, out);
+}
+
+struct cairn_source cairn_frames_source(struct cairn_frames *frames)
+{
+    struct cairn_source source = {source_alloc, source_alloc_table, frames};
+
+    return source;
 }

@@ -213,6 +213,17 @@ static bool find_highest_empty(struct cairn_frames *frames,
     return false;
 }
 
+static bool is_empty(const struct cairn__chunk *chunk)
+{
+    return section_of(chunk)->kinds[chunk->number] == CAIRN__CHUNK_EMPTY;
+}
+
+/* Do the chunk's states say what its frames are? */
+static bool is_split(const struct cairn__chunk *chunk)
+{
+    return section_of(chunk)->kinds[chunk->number] >= CAIRN__CHUNK_SPARSE;
+}
+
 /* ---- Classes ------------------------------------------------------------------ */
 
 static bool is_medium(const struct cairn__chunk *chunk)
@@ -639,15 +650,14 @@ static uint64_t scan(struct cairn_frames *frames, uint64_t at, uint64_t end,
     while (at < end) {
         cairn_pfn pfn = {at};
         struct cairn__chunk chunk = chunk_of(frames, pfn);
-        unsigned kind = section_of(&chunk)->kinds[chunk.number];
         uint64_t stop = at + part_in_chunk(at, end);
 
-        if (kind == CAIRN__CHUNK_SPARSE || kind == CAIRN__CHUNK_DENSE) {
+        if (is_split(&chunk)) {
             uint64_t found = scan_line(line_of(&chunk), at, stop, wanted);
 
             if (found < stop)
                 return found;
-        } else if ((kind == CAIRN__CHUNK_EMPTY) == wanted) {
+        } else if (is_empty(&chunk) == wanted) {
             return at;
         }
         at = stop;
@@ -666,7 +676,7 @@ static void carve(struct cairn_frames *frames, uint64_t first, uint64_t count)
         struct cairn__chunk chunk = chunk_of(frames, pfn);
         unsigned part = (unsigned)part_in_chunk(first, end);
 
-        if (section_of(&chunk)->kinds[chunk.number] == CAIRN__CHUNK_EMPTY) {
+        if (is_empty(&chunk)) {
             claim(frames, &chunk);
             split(&chunk, true);
         }
@@ -796,7 +806,7 @@ static void tree_add(struct cairn_frames *frames, cairn_pfn first,
             at += CAIRN__SECTION_FRAMES;
             continue;
         }
-        if (part == CAIRN__CHUNK_FRAMES)
+        if (part == CAIRN__CHUNK_FRAMES && !is_split(&chunk))
             add_whole(frames, &chunk);
         else
             add_part(frames, &chunk, at, part);

@@ -1,0 +1,192 @@
+/*
+ * frames/run.c - runs of any number of frames, and ranges of them.
+ *
+ * HOW    The first frame of a run has a state of order RUN, all others are TAIL;
+ *        so its length is known when it is freed.  The engine finds the place.
+ *
+ * LOCKS  Engine lock, rank FRAMES.
+ *
+ * TESTS  tests/frames_engines.c
+ */
+#include "frames/run.h"
+
+#include "base/lock.h"
+#include "base/memory.h"
+#include "frames/engine.h"
+#include "frames/misuse.h"
+
+#define LIMIT_4GIB  ((uint64_t)1 << (32 - CAIRN_FRAME_SHIFT))
+#define LIMIT_16MIB ((uint64_t)1 << (24 - CAIRN_FRAME_SHIFT))
+#define NO_LIMIT    (CAIRN_PHYS_LIMIT >> CAIRN_FRAME_SHIFT)
+
+#define RUN_FLAGS                                                              \
+    (CAIRN_FRAME_ZEROED | CAIRN_FRAME_BELOW_4G | CAIRN_FRAME_BELOW_16M)
+
+uint64_t cairn__frames_limit(unsigned flags)
+{
+    if ((flags & CAIRN_FRAME_BELOW_16M) != 0)
+        return LIMIT_16MIB;
+    return (flags & CAIRN_FRAME_BELOW_4G) != 0 ? LIMIT_4GIB : NO_LIMIT;
+}
+
+/* ---- Allocation --------------------------------------------------------- */
+
+static bool is_valid(const struct cairn_run_request *request)
+{
+    return request->count > 0 && request->count <= NO_LIMIT &&
+           (request->align == 0 || cairn__is_power(request->align)) &&
+           request->align <= NO_LIMIT && (request->flags & ~RUN_FLAGS) == 0 &&
+           (unsigned)request->owner < CAIRN_OWNER_COUNT;
+}
+
+/* The run's frames are the caller's: say so in their states. */
+static void mark(struct cairn_frames *frames, cairn_pfn first, uint64_t count,
+                 enum cairn_owner owner)
+{
+    for (uint64_t i = 1; i < count; i++) {
+        cairn_pfn pfn = {first.value + i};
+
+        *cairn__frames_state(frames, pfn) = CAIRN__STATE_TAIL;
+    }
+    *cairn__frames_state(frames, first) =
+        cairn__state_of(owner, CAIRN__ORDER_RUN);
+}
+
+static bool take(struct cairn_frames *frames,
+                 const struct cairn_run_request *request, cairn_pfn *out)
+{
+    struct cairn__pfn_range window = {0, cairn__frames_limit(request->flags)};
+    uint64_t align = request->align != 0 ? request->align : 1;
+    unsigned long state;
+    bool taken;
+
+    if (request->end.value != 0)
+        window.end = cairn__min(window.end, cairn_pfn_of(request->end).value);
+    state = cairn__lock_acquire(&frames->lock);
+    taken = frames->free_frames >=
+                frames->config.reserve_frames + request->count &&
+            frames->engine->take_run(frames, request->count, align, window,
+                                     out);
+    cairn__lock_release(&frames->lock, state);
+    if (!taken)
+        return false;
+    mark(frames, *out, request->count, request->owner);
+    state = cairn_platform_irq_save();
+    frames->cpus[cairn_platform_cpu()].allocated[request->owner] +=
+        request->count;
+    cairn_platform_irq_restore(state);
+    return true;
+}
+
+static bool take_hard(struct cairn_frames *frames,
+                      const struct cairn_run_request *request, cairn_pfn *out)
+{
+    do {
+        cairn_frames_drain(frames);
+        if (take(frames, request, out))
+            return true;
+    } while (frames->config.reclaim != NULL &&
+             frames->config.reclaim(frames->config.context, request->count));
+    return false;
+}
+
+enum cairn_status
+cairn_frames_alloc_run(struct cairn_frames *frames,
+                       const struct cairn_run_request *request, cairn_pfn *out)
+{
+    cairn_pfn first = {0};
+
+    if (frames->engine == NULL || !is_valid(request))
+        return CAIRN_BAD_ARGUMENT;
+    if (!take(frames, request, &first) && !take_hard(frames, request, &first))
+        return CAIRN_NO_MEMORY;
+    if ((request->flags & CAIRN_FRAME_ZEROED) != 0 &&
+        !cairn__frames_clear(first, request->count)) {
+        (void)cairn_frames_free(frames, first);
+        return CAIRN_NOT_REACHABLE;
+    }
+    *out = first;
+    return CAIRN_OK;
+}
+
+/* ---- Release -------------------------------------------------------------- */
+
+uint64_t cairn__run_length(const struct cairn_frames *frames, cairn_pfn first)
+{
+    uint64_t count = 1;
+    cairn_pfn pfn = {first.value + 1};
+
+    while (cairn__frames_covers(frames, pfn) &&
+           cairn__frames_kind(frames, pfn) >= CAIRN__CHUNK_SPARSE &&
+           *cairn__frames_state(frames, pfn) == CAIRN__STATE_TAIL) {
+        pfn.value++;
+        count++;
+    }
+    return count;
+}
+
+void cairn__run_give(struct cairn_frames *frames, cairn_pfn first,
+                     uint64_t count)
+{
+    unsigned long state;
+
+    for (uint64_t i = 0; i < count; i++) {
+        cairn_pfn pfn = {first.value + i};
+
+        *cairn__frames_state(frames, pfn) = CAIRN__STATE_FREE;
+    }
+    state = cairn__lock_acquire(&frames->lock);
+    frames->engine->give_run(frames, first, count);
+    cairn__lock_release(&frames->lock, state);
+}
+
+/* Frames of the allocation that `state` begins. */
+static uint64_t length_of(const struct cairn_frames *frames, cairn_pfn first,
+                          uint8_t state)
+{
+    unsigned order = state & CAIRN__ORDER_MASK;
+
+    return order == CAIRN__ORDER_RUN ? cairn__run_length(frames, first)
+                                     : (uint64_t)1 << order;
+}
+
+/* Is the range made of whole allocations?  CAIRN_OK, or what is wrong. */
+static enum cairn_status verify(const struct cairn_frames *frames,
+                                cairn_pfn *at, uint64_t end)
+{
+    while (at->value < end) {
+        struct cairn__head head = cairn__misuse_find(frames, *at);
+        uint64_t length;
+
+        if (head.state == NULL)
+            return head.status;
+        length = length_of(frames, *at, *head.state);
+        if (length > end - at->value)
+            return CAIRN_WRONG_SIZE;
+        at->value += length;
+    }
+    return CAIRN_OK;
+}
+
+enum cairn_status cairn_frames_free_range(struct cairn_frames *frames,
+                                          cairn_pfn first, uint64_t count)
+{
+    uint64_t end = first.value + count;
+    cairn_pfn at = first;
+    enum cairn_status status;
+
+    if (count == 0 || end < first.value)
+        return CAIRN_BAD_ARGUMENT;
+    status = verify(frames, &at, end);
+    if (status != CAIRN_OK)
+        return cairn__misuse(frames, at, status);
+    while (first.value < end) {
+        struct cairn__head head = cairn__misuse_find(frames, first);
+        uint64_t length = length_of(frames, first, *head.state);
+
+        status = cairn_frames_free(frames, first);
+        cairn__assert(status == CAIRN_OK);
+        first.value += length;
+    }
+    return CAIRN_OK;
+}
