@@ -200,7 +200,7 @@ $(FUZZ)/%: $(FUZZ)/obj/fuzz/%.o $(FUZZ_SOURCES:%.c=$(FUZZ)/obj/%.o)
 
 # ---- Targets ----------------------------------------------------------------------------------
 
-.PHONY: all lib kernel loader host64 host32 check test fuzz fuzz-smoke fuzzers clean help
+.PHONY: all lib kernel loader host64 host32 check prove test fuzz fuzz-smoke fuzzers clean help
 
 all: lib kernel loader ## library for both word sizes, kernel and loader (default)
 
@@ -224,6 +224,9 @@ fuzz-smoke: fuzz ## every fuzzer for RUNS inputs (default 20000)
 check: lib ## layers, style, names, formatting, static analysis
 	$(Q)$(PYTHON) tools/check --self-test
 	$(Q)$(PYTHON) tools/check
+
+prove: ## check the Spin models in proofs/ and their mutants
+	$(Q)tools/prove
 
 test: ## everything that CI runs; see ./test --help
 	$(Q)./test
