@@ -85,6 +85,7 @@ static bool take_direct(const struct request *request, cairn_pfn *out)
     return true;
 }
 
+/* Before anything of the magazine is looked at. */
 static bool is_frozen(const struct cairn_frames_cpu *cpu)
 {
     return __atomic_load_n(&cpu->is_frozen, __ATOMIC_ACQUIRE) != 0;
@@ -184,7 +185,7 @@ static bool take_fast(const struct request *request, cairn_pfn *out)
     struct cairn_frames *frames = request->frames;
     unsigned long state = cairn_platform_irq_save();
     struct cairn_frames_cpu *cpu = own_cpu(frames);
-    bool is_there = cpu->counts[request->order] > 0 && !is_frozen(cpu);
+    bool is_there = !is_frozen(cpu) && cpu->counts[request->order] > 0;
 
     if (is_there) {
         *out = pop(cpu, request->order);
@@ -266,8 +267,8 @@ static void release(struct cairn_frames *frames, cairn_pfn first,
 
     if (order < CAIRN_FRAMES_CACHED_ORDERS)
         place = cairn__cache_place(order);
-    if (place.limit == 0 || cpu->counts[order] >= place.limit ||
-        is_frozen(cpu) || !frames->config.has_magazines) {
+    if (place.limit == 0 || is_frozen(cpu) ||
+        cpu->counts[order] >= place.limit || !frames->config.has_magazines) {
         release_slow(frames, cpu, first, order);
     } else if (order > 0 || is_kept(cpu, first, kind)) {
         *state = CAIRN__STATE_CACHED;

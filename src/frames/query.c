@@ -23,7 +23,8 @@ cairn_pfn cairn_frames_end(const struct cairn_frames *frames)
 
 bool cairn_frames_is_low(const struct cairn_frames *frames)
 {
-    return frames->free_frames < frames->config.low_frames;
+    return __atomic_load_n(&frames->free_frames, __ATOMIC_RELAXED) <
+           frames->config.low_frames;
 }
 
 /* The first frame of the block of order 9 or more that `pfn` is part of. */

@@ -120,19 +120,39 @@ static inline unsigned cairn__frames_chunk_number(cairn_pfn pfn)
            CAIRN__SECTION_CHUNKS;
 }
 
+/* The section's metadata; any context. */
+static inline struct cairn__section *
+cairn__slot_section(const struct cairn__slot *slot)
+{
+    return __atomic_load_n(&slot->section, __ATOMIC_ACQUIRE);
+}
+
+/* Under the engine lock; others read kinds at any time. */
+static inline void cairn__section_set_kind(struct cairn__section *section,
+                                           unsigned number,
+                                           enum cairn__chunk_kind kind)
+{
+    __atomic_store_n(&section->kinds[number], (uint8_t)kind, __ATOMIC_RELAXED);
+}
+
 /* The state byte; its chunk must not be EMPTY, ABSENT or INSIDE. */
 static inline uint8_t *cairn__frames_state(const struct cairn_frames *frames,
                                            cairn_pfn pfn)
 {
-    return &cairn__frames_slot(frames, pfn)
-                ->section->states[pfn.value % CAIRN__SECTION_FRAMES];
+    const struct cairn__slot *slot = cairn__frames_slot(frames, pfn);
+
+    return &cairn__slot_section(slot)
+                ->states[pfn.value % CAIRN__SECTION_FRAMES];
 }
 
 static inline enum cairn__chunk_kind
 cairn__frames_kind(const struct cairn_frames *frames, cairn_pfn pfn)
 {
-    return (enum cairn__chunk_kind)cairn__frames_slot(frames, pfn)
-        ->section->kinds[cairn__frames_chunk_number(pfn)];
+    const struct cairn__slot *slot = cairn__frames_slot(frames, pfn);
+    const uint8_t *kinds = cairn__slot_section(slot)->kinds;
+
+    return (enum cairn__chunk_kind)__atomic_load_n(
+        &kinds[cairn__frames_chunk_number(pfn)], __ATOMIC_RELAXED);
 }
 
 static inline uint8_t cairn__state_of(enum cairn_owner owner, unsigned order)

@@ -76,6 +76,12 @@ static struct cairn__section *section_of(const struct cairn__chunk *chunk)
     return chunk->slot->section;
 }
 
+static void set_kind(const struct cairn__chunk *chunk,
+                     enum cairn__chunk_kind kind)
+{
+    cairn__section_set_kind(section_of(chunk), chunk->number, kind);
+}
+
 static uint64_t *line_of(const struct cairn__chunk *chunk)
 {
     return section_of(chunk)->lines[chunk->number];
@@ -247,6 +253,17 @@ static unsigned class_of_line(const struct cairn__chunk *chunk)
     return largest < 0 ? CLASS_NONE : CLASS_M + (unsigned)largest;
 }
 
+static enum cairn__chunk_kind kind_for(const struct cairn__chunk *chunk,
+                                       unsigned tree_class)
+{
+    unsigned count = section_of(chunk)->free_counts[chunk->number];
+
+    if (tree_class == CLASS_EMPTY)
+        return CAIRN__CHUNK_EMPTY;
+    return is_medium(chunk) || count >= DENSE_BELOW ? CAIRN__CHUNK_SPARSE
+                                                    : CAIRN__CHUNK_DENSE;
+}
+
 /* The chunk's frames have changed: put it where it belongs now. */
 static void reclassify(struct cairn_frames *frames,
                        const struct cairn__chunk *chunk)
@@ -267,11 +284,7 @@ static void reclassify(struct cairn_frames *frames,
     section->classes[chunk->number] = (uint8_t)now;
     if (now != CLASS_NONE)
         index_add(frames, chunk, now);
-    section->kinds[chunk->number] =
-        now == CLASS_EMPTY               ? CAIRN__CHUNK_EMPTY
-        : is_medium(chunk) ||
-                count >= DENSE_BELOW     ? CAIRN__CHUNK_SPARSE
-                                         : CAIRN__CHUNK_DENSE;
+    set_kind(chunk, kind_for(chunk, now));
 }
 
 /* ---- From EMPTY to something else ---------------------------------------------- */
@@ -317,7 +330,7 @@ static void split(const struct cairn__chunk *chunk, bool as_medium)
     section->free_counts[chunk->number] = CAIRN__CHUNK_FRAMES;
     section->medium = as_medium ? section->medium | bit
                                 : section->medium & ~bit;
-    section->kinds[chunk->number] = CAIRN__CHUNK_SPARSE;
+    set_kind(chunk, CAIRN__CHUNK_SPARSE);
 }
 
 /* ---- Single frames --------------------------------------------------------------- */
@@ -451,8 +464,7 @@ static void claim_huge(struct cairn_frames *frames, uint64_t first,
                      (unsigned)(i % CAIRN__SECTION_CHUNKS));
 
         claim(frames, &chunk);
-        section_of(&chunk)->kinds[chunk.number] =
-            i == first ? CAIRN__CHUNK_HUGE : CAIRN__CHUNK_INSIDE;
+        set_kind(&chunk, i == first ? CAIRN__CHUNK_HUGE : CAIRN__CHUNK_INSIDE);
     }
     frames->free_frames -= chunks * CAIRN__CHUNK_FRAMES;
 }
@@ -557,7 +569,7 @@ static void give_huge(struct cairn_frames *frames, cairn_order order,
         cairn_pfn pfn = {block.value + (i << CAIRN__CHUNK_ORDER)};
         struct cairn__chunk chunk = chunk_of(frames, pfn);
 
-        section_of(&chunk)->kinds[chunk.number] = CAIRN__CHUNK_EMPTY;
+        set_kind(&chunk, CAIRN__CHUNK_EMPTY);
         section_of(&chunk)->classes[chunk.number] = CLASS_EMPTY;
         index_add(frames, &chunk, CLASS_EMPTY);
     }
@@ -744,7 +756,7 @@ static void make_partial(const struct cairn__chunk *chunk)
     section->free_counts[chunk->number] = 0;
     section->ready |= CAIRN__BIT(chunk->number);
     section->classes[chunk->number] = CLASS_NONE;
-    section->kinds[chunk->number] = CAIRN__CHUNK_DENSE;
+    set_kind(chunk, CAIRN__CHUNK_DENSE);
 }
 
 static void add_whole(struct cairn_frames *frames,
@@ -752,7 +764,7 @@ static void add_whole(struct cairn_frames *frames,
 {
     index_add(frames, chunk, CLASS_EMPTY);
     if (chunk->slot->section == chunk->slot->storage) {
-        section_of(chunk)->kinds[chunk->number] = CAIRN__CHUNK_EMPTY;
+        set_kind(chunk, CAIRN__CHUNK_EMPTY);
         section_of(chunk)->classes[chunk->number] = CLASS_EMPTY;
     }
 }

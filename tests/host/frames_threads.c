@@ -1,0 +1,141 @@
+/*
+ * frames_threads.c - the frame allocator on many simulated CPUs at once.
+ *
+ * Each thread is a CPU.  Built with -fsanitize=thread it finds races; built
+ * without, it finds frames that have two owners.
+ */
+#include "harness/test.h"
+#include "sim/platform.h"
+#include "sim/ram.h"
+
+#include <cairn/frames.h>
+#include <pthread.h>
+#include <string.h>
+
+#define THREADS      4
+#define MEMORY_BYTES ((uint64_t)64 << 20)
+#define FRAMES       (MEMORY_BYTES >> CAIRN_FRAME_SHIFT)
+#define SHARED_SLOTS 512
+
+static struct cairn_frames frames;
+static struct cairn_memmap map;
+static struct cairn_memory_range storage[64];
+
+/* Who has each frame: thread + 1; 0 nobody. */
+static uint8_t owners[FRAMES];
+/* Blocks on their way from one thread to another: number << 4 | order. */
+static uint64_t shared[SHARED_SLOTS];
+static unsigned faults;
+
+static void start(unsigned cpus)
+{
+    struct cairn_frames_config config = cairn_frames_config_default();
+
+    config.cpu_count = cpus;
+    sim_ram_reset();
+    CHECK(sim_ram_add(0, MEMORY_BYTES));
+    memset(&frames, 0, sizeof(frames));
+    memset(owners, 0, sizeof(owners));
+    memset(shared, 0, sizeof(shared));
+    CHECK_EQ(cairn_memmap_init(&map, storage, 64), CAIRN_OK);
+    CHECK_EQ(cairn_memmap_add(&map, 0, MEMORY_BYTES, CAIRN_MEMORY_USABLE),
+             CAIRN_OK);
+    CHECK_EQ(cairn_memmap_finish(&map, cairn_phys_make(0)), CAIRN_OK);
+    CHECK_EQ(cairn_frames_init(&frames, &map, NULL, &config), CAIRN_OK);
+    faults = 0;
+}
+
+static void expect(bool good)
+{
+    if (!good)
+        __atomic_fetch_add(&faults, 1, __ATOMIC_RELAXED);
+}
+
+/* Nobody else may have any frame of the block. */
+static void own(cairn_pfn pfn, unsigned order, uint8_t me)
+{
+    for (uint64_t i = 0; i < (uint64_t)1 << order; i++) {
+        uint8_t former = __atomic_exchange_n(&owners[pfn.value + i], me,
+                                             __ATOMIC_ACQ_REL);
+
+        expect(former == 0);
+    }
+}
+
+static void disown(cairn_pfn pfn, unsigned order)
+{
+    for (uint64_t i = 0; i < (uint64_t)1 << order; i++)
+        __atomic_store_n(&owners[pfn.value + i], 0, __ATOMIC_RELEASE);
+}
+
+/* Put a block into a shared slot, and free what was there. */
+static void swap(unsigned slot, uint64_t block)
+{
+    uint64_t former =
+        __atomic_exchange_n(&shared[slot], block, __ATOMIC_ACQ_REL);
+    cairn_pfn pfn = {former >> 4};
+
+    if (former == 0)
+        return;
+    disown(pfn, former & 15);
+    expect(cairn_frames_free(&frames, pfn) == CAIRN_OK);
+}
+
+static unsigned next(uint64_t *random)
+{
+    *random = *random * 6364136223846793005u + 1442695040888963407u;
+    return (unsigned)(*random >> 33);
+}
+
+static void *work(void *argument)
+{
+    static const uint8_t orders[] = {0, 0, 0, 0, 0, 1, 3, 9};
+    unsigned cpu = (unsigned)(uintptr_t)argument;
+    uint64_t random = cpu + 1;
+    uint32_t rounds = test_rounds(30000);
+
+    sim_set_cpu(cpu);
+    for (uint32_t i = 0; i < rounds; i++) {
+        unsigned order = orders[next(&random) % sizeof(orders)];
+        cairn_pfn pfn;
+
+        if (cairn_frames_alloc(&frames, order, 0, CAIRN_OWNER_USER, &pfn) ==
+            CAIRN_OK) {
+            own(pfn, order, (uint8_t)(cpu + 1));
+            swap(next(&random) % SHARED_SLOTS, pfn.value << 4 | order);
+        } else {
+            swap(next(&random) % SHARED_SLOTS, 0);
+        }
+        if (next(&random) % 1024 == 0)
+            cairn_frames_drain(&frames);
+    }
+    return NULL;
+}
+
+static void run_threads(unsigned count)
+{
+    pthread_t threads[THREADS];
+
+    for (uintptr_t i = 1; i < count; i++)
+        CHECK_EQ(pthread_create(&threads[i], NULL, work, (void *)i), 0);
+    work((void *)0);
+    for (uintptr_t i = 1; i < count; i++)
+        CHECK_EQ(pthread_join(threads[i], NULL), 0);
+    sim_set_cpu(0);
+}
+
+CAIRN_TEST(K2_frames_threads_never_share_a_frame)
+{
+    struct cairn_frames_stats stats;
+
+    start(THREADS);
+    run_threads(THREADS);
+    for (unsigned i = 0; i < SHARED_SLOTS; i++)
+        swap(i, 0);
+    CHECK_EQ(faults, 0);
+    cairn_frames_drain(&frames);
+    CHECK_EQ(cairn_frames_check(&frames), 0);
+    cairn_frames_stats(&frames, &stats);
+    CHECK_EQ(stats.free_frames, stats.total_frames);
+    CHECK_EQ(stats.cached_frames, 0);
+}
