@@ -185,7 +185,8 @@ FUZZ := $(BUILD)/fuzz
 FUZZERS := $(patsubst fuzz/%.c,%,$(sort $(wildcard fuzz/*.c)))
 FUZZ_FLAGS := $(COMMON) -O1 $(SANITIZE) -fsanitize=fuzzer-no-link $(HOST_INCLUDES)
 FUZZ_SOURCES := $(LIB_SOURCES) $(sort $(wildcard sim/*.c)) boot/elf.c \
-                kernel/monitor/editor.c
+                kernel/monitor/editor.c tests/frames_build.c \
+                tests/frames_model.c
 RUNS ?= 20000
 F ?= $(FUZZERS)
 
@@ -197,6 +198,31 @@ $(FUZZ)/obj/%.o: %.c
 $(FUZZ)/%: $(FUZZ)/obj/fuzz/%.o $(FUZZ_SOURCES:%.c=$(FUZZ)/obj/%.o)
 	$(call say,LINK,$@)
 	$(Q)clang $(SANITIZE) -fsanitize=fuzzer $^ -o $@
+
+# ---- Benchmarks: one unit with the library and the simulated machine -----------------------------
+
+BENCH := $(BUILD)/bench
+BENCHES := $(patsubst bench/%.c,%,$(shell grep -ls '^int main\b' bench/*.c))
+B ?= $(BENCHES)
+BENCH_ARGS ?=
+BENCH_FLAGS := $(COMMON) -O2 -flto -march=native -fno-strict-aliasing \
+               $(HOST_INCLUDES)
+BENCH_SOURCES := $(LIB_SOURCES) $(sort $(wildcard sim/*.c)) \
+                 $(filter-out $(BENCHES:%=bench/%.c),$(sort $(wildcard bench/*.c)))
+
+$(BENCH)/obj/%.o: %.c
+	$(call say,CC bench,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)clang $(BENCH_FLAGS) -c $< -o $@
+
+$(BENCH)/%: $(BENCH)/obj/bench/%.o $(BENCH_SOURCES:%.c=$(BENCH)/obj/%.o)
+	$(call say,LINK,$@)
+	$(Q)clang -O2 -flto -march=native -fuse-ld=lld -pthread $< \
+	    -Wl,--start-lib $(filter-out $<,$^) -Wl,--end-lib -lm -o $@
+
+.PHONY: bench
+bench: $(B:%=$(BENCH)/%) ## measure: B="frames" BENCH_ARGS="--only pair --details"
+	$(Q)status=0; for one in $^; do $$one $(BENCH_ARGS) || status=1; done; exit $$status
 
 # ---- Targets ----------------------------------------------------------------------------------
 

@@ -6,11 +6,15 @@
 
 #include <cairn/boot.h>
 #include <cairn/early.h>
+#include <cairn/frames.h>
 #include <cairn/window.h>
 
 struct kernel {
     struct cairn_boot boot;
-    struct cairn_early early;
+    struct cairn_early early;             /* finished: frames took over */
+    struct cairn_early_stats early_stats; /* what it was like then */
+    struct cairn_frames frames;
+    struct cairn_frames_config frames_config;
     struct cairn_window window;
     uintptr_t map_window;        /* UEFI: where its memory map is visible */
     uint64_t map_window_entries; /* descriptors there; 0 without UEFI */

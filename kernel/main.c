@@ -5,6 +5,7 @@
  *
  *   exit=debug   report the end to QEMU's device isa-debug-exit
  *   hold         stop at the end and keep the screen
+ *   engine=NAME  how frames are found: tree (default), bitmap, freelist
  *
  * Unknown options are ignored: boot loaders add their own.  Commands are run as
  * if typed into the monitor, then the machine is switched off; the status says
@@ -16,7 +17,9 @@
 #include "machine.h"
 #include "monitor/monitor.h"
 #include "monitor/text.h"
+#include "platform.h"
 #include <cairn/format.h>
+#include <cairn/report.h>
 #include <cairn/version.h>
 
 #define MAIN_CR0_WRITE_PROTECT       (1u << 16)
@@ -50,13 +53,24 @@ static void print_memory(void)
 
 static void print_early(void)
 {
-    struct cairn_early_stats stats;
-    cairn_early_stats(&kernel.early, &stats);
+    const struct cairn_early_stats *stats = &kernel.early_stats;
     console_printf("[cairn] early allocator: %llu of %llu frames free, %u for "
                    "page tables\n",
-                   (unsigned long long)stats.free_frames,
-                   (unsigned long long)stats.total_frames,
-                   (unsigned)stats.reserve_frames);
+                   (unsigned long long)stats->free_frames,
+                   (unsigned long long)stats->total_frames,
+                   (unsigned)stats->reserve_frames);
+}
+
+static void print_frames_line(void *context, const char *text)
+{
+    (void)context;
+    console_printf("[cairn] frames: %s\n", text);
+}
+
+static void print_frames(void)
+{
+    static const struct cairn_sink sink = {.line = print_frames_line};
+    cairn_report_frames_brief(&kernel.frames, &sink);
 }
 
 static void print_window(void)
@@ -98,12 +112,28 @@ static bool is_word(const char *text, size_t length, const char *word)
     return text_length(word) == length && text_begins_with(text, word, length);
 }
 
+/* An engine that there is, else it stays the default. */
+static void take_engine(const char *text, size_t length)
+{
+    for (unsigned i = 0; i <= CAIRN_ENGINE_FREELIST; i++) {
+        enum cairn_frames_engine engine = (enum cairn_frames_engine)i;
+        if (is_word(text, length, cairn_report_engine_name(engine))) {
+            kernel.frames_config.engine = engine;
+            return;
+        }
+    }
+    console_printf("[cairn] engine=%.*s: there are tree, bitmap, freelist\n",
+                   (int)length, text);
+}
+
 static void take_option(const char *text, size_t length)
 {
     if (is_word(text, length, "exit=debug"))
         kernel.may_exit_qemu = true;
     else if (is_word(text, length, "hold"))
         kernel.holds_at_end = true;
+    else if (text_begins_with(text, "engine=", 7))
+        take_engine(text + 7, length - 7);
 }
 
 /* Take the options; returns the commands, or NULL if there is no "--". */
@@ -121,12 +151,29 @@ static const char *take_options(const char *text)
     return NULL;
 }
 
+/* ---- Frames ----------------------------------------------------------- */
+
+/* From here on the early allocator is finished. */
+static void start_frames(void)
+{
+    cairn_early_stats(&kernel.early, &kernel.early_stats);
+    enum cairn_status status = cairn_frames_init(
+        &kernel.frames, &kernel.boot.map, &kernel.early, &kernel.frames_config);
+    if (status != CAIRN_OK)
+        kernel_panic("frame allocator, engine %s: %s",
+                     cairn_report_engine_name(kernel.frames_config.engine),
+                     cairn_status_text(status));
+}
+
 CAIRN_NORETURN void kernel_main(void)
 {
+    kernel.frames_config = cairn_frames_config_default();
     const char *commands = take_options(kernel.boot.command_line);
     greet();
     print_memory();
+    start_frames();
     print_early();
+    print_frames();
     print_window();
     print_protection();
     if (commands != NULL)

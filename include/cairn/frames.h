@@ -69,6 +69,11 @@ struct cairn_frames_config {
     enum cairn_frames_engine engine;
     enum cairn_misuse misuse;
     bool has_magazines;      /* per-CPU caches; engines' documents say no */
+    /*
+     * Bitmap engine, without magazines: the search for a single frame goes on
+     * from where the last one ended, or from the frame freed since.
+     */
+    bool resumes_at_freed;
     unsigned cpu_count;      /* 1 .. CAIRN_CPU_MAX */
     uint64_t reserve_frames; /* kept for callers with CAIRN_FRAME_RESERVE */
     uint64_t low_frames;     /* cairn_frames_is_low() below that many */
@@ -118,6 +123,7 @@ struct cairn_frames {
     uint64_t first_section;    /* constant: number of the first slot */
     uint64_t slot_count;       /* constant */
     const struct cairn__engine *engine;   /* constant */
+    void *engine_data;                    /* constant; contents: see engine */
     struct cairn_frames_config config;    /* constant */
     struct cairn_lock lock;               /* the engine lock */
     struct cairn__summary summaries[CAIRN_FRAMES_SUMMARIES]; /* [lock] */

@@ -10,10 +10,11 @@
  *
  *        and nothing else: no identity mapping, nothing at address 0.
  *
- *        The UEFI loader has built such tables.  After Multiboot 2 and PVH the
- *        kernel stands on the provisional ones of entry.S, which reach the
- *        first 4 GiB at their own addresses; it builds the final ones here,
- *        with frames of the early allocator.
+ *        The UEFI loader has built such tables, in memory of its own; what is
+ *        still alive of that is pinned, so that it is never reclaimed.  After
+ *        Multiboot 2 and PVH the kernel stands on the provisional ones of
+ *        entry.S, which reach the first 4 GiB at their own addresses; it
+ *        builds the final ones here, with frames of the early allocator.
  *
  * FAILS  By panic: without a memory map there is no kernel.
  */
@@ -36,6 +37,12 @@
      ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_MMIO) &                               \
      ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_FRAMEBUFFER))
 #define SCREEN_BYTES_MAX (256 * CAIRN_MIB)
+
+/* Page tables: Intel SDM vol. 3A, "4-Level Paging and 5-Level Paging". */
+#define ENTRY_COUNT   512
+#define ENTRY_PRESENT ((uint64_t)1 << 0)
+#define ENTRY_LARGE   ((uint64_t)1 << 7)
+#define ENTRY_ADDRESS ((uint64_t)0x000ffffffffff000)
 
 struct kernel kernel;
 
@@ -189,6 +196,53 @@ static void build_tables(void)
             "window");
 }
 
+/* ---- What the UEFI loader leaves alive -------------------------------- */
+
+struct loader_pins {
+    const struct cairn_handoff *handoff;
+    uint32_t pinned; /* bit i: handoff->ranges[i] is */
+};
+
+/* Pin the loader's range that an address lies in, once. */
+static void pin_range_at(struct loader_pins *pins, uint64_t phys)
+{
+    for (size_t i = 0; i < pins->handoff->range_count; i++) {
+        const struct cairn_handoff_range *range = &pins->handoff->ranges[i];
+
+        if (phys - range->start >= range->bytes || (pins->pinned >> i & 1) != 0)
+            continue;
+        require(cairn_memmap_pin(&kernel.boot.map, range->start, range->bytes),
+                "pin");
+        pins->pinned |= 1u << i;
+    }
+}
+
+/* The tables below and including the one at `phys`. */
+static void pin_tables(struct loader_pins *pins, uint64_t phys, int level)
+{
+    const uint64_t *table = (const uint64_t *)(KERNEL_WINDOW_BASE + phys);
+
+    pin_range_at(pins, phys);
+    for (int i = 0; level > 1 && i < ENTRY_COUNT; i++) {
+        if ((table[i] & ENTRY_PRESENT) != 0 && (table[i] & ENTRY_LARGE) == 0)
+            pin_tables(pins, table[i] & ENTRY_ADDRESS, level - 1);
+    }
+}
+
+/*
+ * The page tables, the memory map (it is mapped), and the executable page of
+ * the loader, which the window shows read-only.  The kernel has left the
+ * loader's stack and has copied the hand-off.
+ */
+static void pin_loader(const struct cairn_handoff *handoff)
+{
+    struct loader_pins pins = {handoff, 0};
+
+    pin_tables(&pins, insn_read_cr3() & ENTRY_ADDRESS, 4);
+    pin_range_at(&pins, handoff->map_base);
+    pin_range_at(&pins, handoff->ranges[handoff->range_count - 1].start);
+}
+
 /* ---- The two ways in -------------------------------------------------- */
 
 static void start_kernel(void)
@@ -248,5 +302,6 @@ void boot_from_uefi(uint64_t handoff_phys)
     kernel.map_window_entries = handoff->map_entries;
     kernel.map_window_stride = handoff->map_descriptor_bytes;
     start_library();
+    pin_loader(handoff);
     start_kernel();
 }

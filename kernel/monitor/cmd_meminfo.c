@@ -15,14 +15,28 @@ static void print_size(const char *name, uint64_t bytes)
                    (unsigned long long)(bytes >> CAIRN_FRAME_SHIFT));
 }
 
+/* Usable memory: free, or of which owner. */
+static void print_owners(void)
+{
+    struct cairn_frames_stats stats;
+    char name[16];
+    cairn_frames_stats(&kernel.frames, &stats);
+    print_size("  free", stats.free_frames << CAIRN_FRAME_SHIFT);
+    for (unsigned i = 0; i < CAIRN_OWNER_COUNT; i++) {
+        if (stats.owner_frames[i] == 0)
+            continue;
+        cairn_format(name, sizeof name, "  %s",
+                     cairn_report_owner_name((enum cairn_owner)i));
+        print_size(name, stats.owner_frames[i] << CAIRN_FRAME_SHIFT);
+    }
+}
+
 static void print_totals(const struct cairn_memmap_totals *totals)
 {
-    struct cairn_early_stats early;
-    cairn_early_stats(&kernel.early, &early);
     monitor_heading("Memory");
     print_size("installed", totals->installed_bytes);
     print_size("usable", totals->usable_bytes);
-    print_size("  handed out", early.used_frames << CAIRN_FRAME_SHIFT);
+    print_owners();
     print_size("used", totals->used_bytes);
     print_size("hardware reserved", totals->reserved_bytes);
 }

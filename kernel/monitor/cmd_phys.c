@@ -22,9 +22,9 @@ static void print_frames(const char *name, uint64_t frames)
 
 static int print_allocator(void)
 {
-    struct cairn_early_stats stats;
+    struct cairn_frames_stats stats;
     struct cairn_memory_range lowest = {{0}, {0}, CAIRN_MEMORY_NONE};
-    cairn_early_stats(&kernel.early, &stats);
+    cairn_frames_stats(&kernel.frames, &stats);
     (void)cairn_memmap_next(&kernel.boot.map,
                             CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_USABLE),
                             EVERYWHERE, &lowest);
@@ -32,11 +32,29 @@ static int print_allocator(void)
     console_printf("  %-20s 0x%016llx\n", "base",
                    (unsigned long long)lowest.start.value);
     print_frames("total", stats.total_frames);
-    print_frames("used", stats.used_frames);
+    print_frames("used", stats.total_frames - stats.free_frames);
     print_frames("free", stats.free_frames);
-    print_frames("  reserved for tables", stats.reserve_frames);
+    print_frames("  kept in reserve", kernel.frames.config.reserve_frames);
     console_printf("  %-20s %12s\n", "guard bytes", "0 B");
     return 0;
+}
+
+/* Whose the frame is, if it is the allocator's. */
+static void print_owner(cairn_phys phys)
+{
+    struct cairn_frame_info info =
+        cairn_frames_info(&kernel.frames, cairn_pfn_of(phys));
+    const char *const uses[] = {
+        [CAIRN_FRAME_FREE] = "free",
+        [CAIRN_FRAME_CACHED] = "free, in a magazine",
+    };
+    if (info.use == CAIRN_FRAME_ALLOCATED)
+        console_printf("  allocated by %s: %llu frames from 0x%016llx on\n",
+                       cairn_report_owner_name(info.owner),
+                       (unsigned long long)info.count,
+                       (unsigned long long)cairn_phys_of(info.first).value);
+    else if (info.use != CAIRN_FRAME_ABSENT)
+        console_printf("  %s\n", uses[info.use]);
 }
 
 /* What lies at an address: a range of the map, or a hole. */
@@ -62,6 +80,7 @@ static int print_address(cairn_phys phys)
                    (unsigned long long)place.start.value,
                    (unsigned long long)place.end.value,
                    cairn_format_size(size, cairn_phys_range_bytes(place)));
+    print_owner(phys);
     return 0;
 }
 

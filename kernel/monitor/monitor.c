@@ -209,7 +209,8 @@ void monitor_heading(const char *text)
 static void print_line(void *context, const char *text)
 {
     (void)context;
-    console_printf("%s\n", text);
+    console_write(text, text_length(text));
+    console_write("\n", 1);
 }
 
 const struct cairn_sink monitor_sink = {.line = print_line, .context = NULL};

@@ -20,6 +20,14 @@ struct cairn__engine {
     const char *name;
 
     /*
+     * Bytes of storage that the engine needs for what the directory covers,
+     * and where they are, contents unspecified: called once each, before add.
+     * Both are NULL if none are needed.
+     */
+    uint64_t (*storage_bytes)(const struct cairn_frames *frames);
+    void (*start)(struct cairn_frames *frames, void *storage);
+
+    /*
      * Take up to `max` free blocks of 2^order frames inside `window`.  States
      * of their chunks are valid afterwards (order 9 and more: the first one).
      * Returns how many were taken; 0: there is none.
@@ -52,5 +60,7 @@ struct cairn__engine {
 };
 
 extern const struct cairn__engine cairn__engine_tree;
+extern const struct cairn__engine cairn__engine_bitmap;
+extern const struct cairn__engine cairn__engine_freelist;
 
 #endif

@@ -33,6 +33,12 @@
 
 #define SECTION_BYTES (CAIRN_FRAME_SIZE << CAIRN__SECTION_ORDER)
 
+static const struct cairn__engine *const engines[] = {
+    [CAIRN_ENGINE_TREE] = &cairn__engine_tree,
+    [CAIRN_ENGINE_BITMAP] = &cairn__engine_bitmap,
+    [CAIRN_ENGINE_FREELIST] = &cairn__engine_freelist,
+};
+
 struct cairn__section cairn__section_pristine;
 struct cairn__section cairn__section_void;
 
@@ -178,6 +184,21 @@ static bool add_sections(struct cairn_frames *frames, struct store *store)
     return done == frames->slot_count;
 }
 
+/* What the engine wants for itself. */
+static bool start_engine(struct cairn_frames *frames, struct store *store)
+{
+    const struct cairn__engine *engine = engines[frames->config.engine];
+    void *storage;
+
+    if (engine->start == NULL)
+        return true;
+    storage = take_storage(store, engine->storage_bytes(frames));
+    if (storage == NULL)
+        return false;
+    engine->start(frames, storage);
+    return true;
+}
+
 static bool build_directory(struct cairn_frames *frames, struct store *store)
 {
     size_t slots = (size_t)frames->slot_count;
@@ -193,7 +214,7 @@ static bool build_directory(struct cairn_frames *frames, struct store *store)
         cairn__summary_init(&frames->summaries[i], storage + i * words, slots);
     memset(cairn__section_void.kinds, CAIRN__CHUNK_ABSENT,
            sizeof(cairn__section_void.kinds));
-    return add_sections(frames, store);
+    return add_sections(frames, store) && start_engine(frames, store);
 }
 
 /* ---- What is free, and what is not ------------------------------------------- */
@@ -269,10 +290,10 @@ enum cairn_status cairn_frames_init(struct cairn_frames *frames,
         (last + SECTION_BYTES - 1) / SECTION_BYTES - frames->first_section;
     if (early != NULL)
         store.floor = early->window.start.value;
+    frames->config = chosen;
     if (!build_directory(frames, &store))
         return CAIRN_NO_MEMORY;
-    frames->config = chosen;
-    frames->engine = &cairn__engine_tree;
+    frames->engine = engines[chosen.engine];
     cairn__lock_init(&frames->lock, CAIRN__RANK_FRAMES);
     state = cairn__lock_acquire(&frames->lock);
     add_usable(frames, map);

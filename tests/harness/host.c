@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define ARENA_PHYS  ((uint64_t)0x100000)
-#define ARENA_BYTES ((size_t)256 * 1024)
+#define ARENA_BYTES ((size_t)1024 * 1024)
 
 static const char help[] =
     "usage: tests [--seed N] [--rounds N] [--quiet] [--list] [PART]\n"

@@ -97,7 +97,7 @@ uint32_t test_rounds(uint32_t rounds);
 /*
  * At least `bytes` bytes of zeroed memory, page-aligned, which
  * cairn_platform_phys_to_virt reaches at *phys.  Good until the test ends;
- * each call gives fresh memory, 256 KiB in all.
+ * each call gives fresh memory, 1 MiB in all.
  */
 void *test_memory(size_t bytes, uint64_t *phys);
 

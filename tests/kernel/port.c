@@ -11,7 +11,7 @@
 
 #include "harness/test.h"
 
-#define ARENA_BYTES  ((size_t)256 * 1024)
+#define ARENA_BYTES  ((size_t)1024 * 1024)
 #define KERNEL_SHIFT 6 /* random tests: 1/64 of the host's rounds */
 
 static uint8_t arena[ARENA_BYTES] __attribute__((aligned(4096)));

@@ -1,0 +1,134 @@
+/*
+ * bench.h - what all benchmarks share: rounds, clocks, threads, the report.
+ *
+ * WHAT   A benchmark is a list of cases.  A case measures a few contenders (a
+ *        floor, baselines, Cairn) and reports lines, each a value or a ratio
+ *        of two values and the bar it has to clear.
+ *
+ * HOW    The contenders of a case run in turns, A B C A B C, one slice each, so
+ *        that whatever else the machine does meets all of them alike; their
+ *        medians are compared.  A slice in which a thread lost its core, which
+ *        its CPU time tells, is dropped and run again.  The program gives
+ *        itself priority over other jobs if it may; still, a busy machine
+ *        makes bad measurements.
+ *
+ * OUTPUT One line a result: name, value, unit, ratio, what it is a ratio to,
+ *        bar, and `ok` or `SHORT`.  A ratio of `-` means that the bar is one
+ *        for the value; a bar of `-` that the line is for information.
+ *        Progress and --details go to stderr.
+ *
+ * LIMITS Two threads, on the first two cores of the machine.
+ */
+#ifndef BENCH_BENCH_H
+#define BENCH_BENCH_H
+
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BENCH_NOINLINE __attribute__((noinline))
+
+/* ---- Cases --------------------------------------------------------------- */
+
+struct bench_case {
+    const char *name; /* what --only is compared with */
+    void (*run)(void);
+};
+
+/*
+ * The whole program: reads the options, runs the cases, sums up.
+ *
+ * Returns  the exit status: 0, all is well; 1, something is SHORT; 2, wrong
+ *          usage.
+ */
+int bench_main(int argc, char **argv, const struct bench_case *cases,
+               size_t count);
+
+/* A contender does not do what it should: say so and end with status 3. */
+__attribute__((noreturn, format(printf, 1, 2))) void
+bench_fail(const char *format, ...);
+
+/* ---- Measuring ----------------------------------------------------------- */
+
+#define BENCH_VALUES_MAX 2
+
+struct bench_contender {
+    const char *name;
+    /* Run one slice; write the values, NAN for one that was disturbed. */
+    void (*slice)(void *what, double *values);
+    void *what;
+    double medians[BENCH_VALUES_MAX]; /* out */
+};
+
+/* Run all contenders in turns and fill in the medians of their values. */
+void bench_measure(struct bench_contender *contenders, size_t count,
+                   size_t values);
+
+/* A stop watch for the calling thread. */
+struct bench_watch {
+    uint64_t wall_ns;
+    uint64_t cpu_ns;
+};
+
+void bench_start(struct bench_watch *watch);
+
+/* Nanoseconds since the start; NAN if the thread was not running throughout. */
+double bench_stop(const struct bench_watch *watch);
+
+/* Nanoseconds of one tick of the time-stamp counter. */
+double bench_tick_ns(void);
+
+/* ---- Threads ------------------------------------------------------------- */
+
+/*
+ * Run body(0) on the calling thread and body(1) on another core, both from the
+ * same instant on; `elapsed` gets what bench_stop says on each.
+ */
+void bench_both(void (*body)(unsigned thread, void *what), void *what,
+                double elapsed[2]);
+
+/* ---- The report ---------------------------------------------------------- */
+
+enum bench_bar {
+    BENCH_NO_BAR,
+    BENCH_AT_MOST,
+    BENCH_AT_LEAST
+};
+
+struct bench_result {
+    const char *name;
+    double value;
+    const char *unit;
+    double ratio;   /* NAN: none, the bar is for the value */
+    const char *to; /* what it is a ratio to; NULL: nothing */
+    enum bench_bar kind;
+    double bar;
+};
+
+void bench_report(const struct bench_result *result);
+
+/*
+ * The common kind of line: the median of value number `value` of one contender,
+ * in nanoseconds, over that of another, at most `bar`.
+ */
+void bench_report_ratio(const char *name, size_t value,
+                        const struct bench_contender *one,
+                        const struct bench_contender *other, double bar);
+
+/* Does the user want to see more than what is judged? */
+bool bench_has_details(void);
+
+/* ---- Random numbers ------------------------------------------------------ */
+
+/* The next number below `limit`, which is below 2^32; the state is any. */
+static inline uint64_t bench_random(uint64_t *state, uint64_t limit)
+{
+    /* Knuth, TAOCP vol. 2, 3.3.4, table 1, line 26; the upper half of it. */
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (*state >> 32) * limit >> 32;
+}
+
+void bench_shuffle(uint64_t *numbers, size_t count, uint64_t *state);
+
+#endif
