@@ -41,7 +41,7 @@ static void relocate(const struct fuzz_input *input)
     }
 }
 
-/* The list of entries is right, the adapter says; so trust their sizes. */
+/* The list of entries is right, the adapter says. */
 static void read_entries(const struct fuzz_input *input,
                          struct fuzz_entries *list)
 {
@@ -52,8 +52,11 @@ static void read_entries(const struct fuzz_input *input,
 
     list->count = 0;
     while (offset < end) {
+        uint32_t size = fuzz_read32(&ram, offset);
+
+        FUZZ_CHECK(size >= 20 && size + 4 <= end - offset);
         fuzz_add_e820(list, &ram, offset + 4);
-        offset += fuzz_read32(&ram, offset) + 4;
+        offset += size + 4;
     }
 }
 

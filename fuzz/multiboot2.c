@@ -20,6 +20,7 @@ static void read_map(const struct fuzz_input *input, uint64_t tag,
     bool is_uefi = fuzz_read32(input, tag) == UEFI_MAP;
     uint32_t stride = fuzz_read32(input, tag + 8);
 
+    FUZZ_CHECK(stride >= (is_uefi ? 40 : 24) && (size - 16) % stride == 0);
     for (uint64_t at = tag + 16; at < tag + size; at += stride) {
         if (is_uefi)
             fuzz_add_uefi(list, input, at);
@@ -28,7 +29,7 @@ static void read_map(const struct fuzz_input *input, uint64_t tag,
     }
 }
 
-/* The tags are right, the adapter says; so trust their sizes. */
+/* The tags are right, the adapter says. */
 static void read_entries(const struct fuzz_input *input,
                          struct fuzz_entries *list)
 {
@@ -39,6 +40,7 @@ static void read_entries(const struct fuzz_input *input,
         uint32_t type = fuzz_read32(input, tag);
         uint32_t size = fuzz_read32(input, tag + 4);
 
+        FUZZ_CHECK(size >= 8 && size <= fuzz_read32(input, 0) - tag);
         if (type == MAP || type == UEFI_MAP)
             read_map(input, tag, size, list);
         tag += (size + 7) & ~(uint64_t)7;

@@ -62,6 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_CHECK(status != CAIRN_NO_MEMORY);
     if (status != CAIRN_OK)
         return 0;
+    FUZZ_CHECK(input.size >= 56 && fuzz_read32(&input, 4) >= 1);
     read_entries(&input, &list);
     fuzz_check_text(boot.command_line, sizeof(boot.command_line),
                     fuzz_read64(&input, COMMAND_LINE));

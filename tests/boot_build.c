@@ -27,6 +27,7 @@ void build_begin(struct build *build)
 {
     build->size = BUILD_BYTES;
     build->used = 0;
+    build->is_spread = false;
     build->bytes = test_memory(BUILD_BYTES, &build->phys);
 }
 
@@ -43,9 +44,13 @@ void build_fill(struct build *build, uint8_t value)
 
 uint64_t build_take(struct build *build, size_t bytes, size_t align)
 {
-    uint64_t phys = (build->phys + build->used + align - 1) & ~(align - 1);
-    size_t offset = (size_t)(phys - build->phys);
+    uint64_t phys = build->phys + build->used;
+    size_t offset;
 
+    if (build->is_spread && align < PAGE)
+        align = PAGE;
+    phys = (phys + align - 1) & ~(uint64_t)(align - 1);
+    offset = (size_t)(phys - build->phys);
     if (offset > build->size || bytes > build->size - offset)
         test_fail(__FILE__, __LINE__, "out of memory for boot structures");
     build->used = offset + bytes;
@@ -56,6 +61,13 @@ uint64_t build_take_end(struct build *build, size_t bytes)
 {
     build->used = build->size;
     return build->phys + build->size - bytes;
+}
+
+bool build_has_end(const struct build *build)
+{
+    cairn_phys end = {build->phys + build->size};
+
+    return cairn_platform_phys_to_virt(end, 1) == NULL;
 }
 
 uint8_t *build_at(const struct build *build, uint64_t phys)

@@ -32,6 +32,7 @@ struct build {
     uint64_t phys;
     size_t size;
     size_t used;
+    bool is_spread; /* begin each piece on a page of its own */
 };
 
 /* Take all test memory; once in a test. */
@@ -48,6 +49,9 @@ uint64_t build_take(struct build *build, size_t bytes, size_t align);
 
 /* Take the last bytes that there are; nothing can be taken afterwards. */
 uint64_t build_take_end(struct build *build, size_t bytes);
+
+/* Is what lies behind all test memory out of reach?  Not in the kernel. */
+bool build_has_end(const struct build *build);
 
 uint8_t *build_at(const struct build *build, uint64_t phys);
 void build_put16(const struct build *build, uint64_t phys, uint16_t value);

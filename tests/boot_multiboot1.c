@@ -264,6 +264,26 @@ CAIRN_TEST(A3_multiboot1_entries_stay_inside_the_list)
     CHECK_EQ(take_sizes(&build, 0, 20, 24), CAIRN_OK);
 }
 
+/* Two entries that share bytes, and end where the list ends. */
+CAIRN_TEST(A3_multiboot1_entries_that_are_too_small)
+{
+    struct build build;
+
+    build_begin(&build);
+    for (uint32_t size = 0; size < 20; size++) {
+        uint64_t info;
+        uint64_t second;
+
+        build_clear(&build);
+        info = build_multiboot1(&build, &plain);
+        second = info + MB1_BYTES_SHORT + size + 4;
+        build_put32(&build, second, 20);
+        build_put32(&build, info + MB1_BYTES_SHORT, size);
+        build_put32(&build, info + MB1_MAP_BYTES, size + 4 + 24);
+        CHECK_EQ(take(info), CAIRN_BAD_BOOT_DATA);
+    }
+}
+
 CAIRN_TEST(A3_multiboot1_a_list_that_ends_where_memory_ends)
 {
     struct build build;
@@ -419,6 +439,52 @@ CAIRN_TEST(A3_multiboot1_modules_that_make_no_sense)
 
 /* ---- What cannot be reached ------------------------------------------- */
 
+/* The information with a screen is 116 bytes: cut in its last ones. */
+CAIRN_TEST(E6_multiboot1_a_screen_cut_by_the_end_of_memory)
+{
+    struct build build;
+    uint64_t from;
+    uint64_t info;
+
+    build_begin(&build);
+    if (!build_has_end(&build))
+        return;
+    from = build_multiboot1(&build, &plain);
+    for (size_t bytes = MB1_BYTES_SHORT; bytes <= MB1_BYTES; bytes++) {
+        info = build_take_end(&build, bytes);
+        for (size_t i = 0; i < MB1_BYTES_SHORT; i++)
+            *build_at(&build, info + i) = *build_at(&build, from + i);
+        build_put32(&build, info, MB1_HAS_MAP | MB1_HAS_SCREEN);
+        CHECK_EQ(take(info),
+                 bytes < MB1_BYTES ? CAIRN_NOT_REACHABLE : CAIRN_OK);
+    }
+}
+
+CAIRN_TEST(E6_multiboot1_tables_cut_by_the_end_of_memory)
+{
+    struct build build;
+    uint64_t info;
+    uint64_t map;
+    uint64_t end;
+
+    build_begin(&build);
+    if (!build_has_end(&build))
+        return;
+    info = build_multiboot1(&build, &full);
+    end = build_take_end(&build, 32);
+    build_put32(&build, info + MB1_MODULES, (uint32_t)end);
+    CHECK_EQ(take(info), CAIRN_OK);
+    build_put32(&build, info + MB1_MODULES, (uint32_t)end + 1);
+    CHECK_EQ(take(info), CAIRN_NOT_REACHABLE);
+    build_put32(&build, info + MB1_MODULE_COUNT, 1);
+    CHECK_EQ(take(info), CAIRN_OK);
+    map = build_take_end(&build, 24);
+    build_put32(&build, map, 20);
+    build_put32(&build, info + MB1_MAP, (uint32_t)map);
+    build_put32(&build, info + MB1_MAP_BYTES, 25);
+    CHECK_EQ(take(info), CAIRN_NOT_REACHABLE);
+}
+
 CAIRN_TEST(E6_multiboot1_nothing_out_of_reach_is_touched)
 {
     uint32_t nowhere = build_nowhere_32();
@@ -452,13 +518,17 @@ CAIRN_TEST(A7_multiboot1_structures_are_not_usable)
     input.entries = all_ram;
     input.count = 1;
     build_begin(&build);
+    build.is_spread = true;
     CHECK_EQ(take(build_multiboot1(&build, &input)), CAIRN_OK);
     CHECK_EQ(cairn_init_early(&build_boot, none,
                               cairn_phys_make(CAIRN_PHYS_LIMIT), &build_early),
              CAIRN_OK);
-    /* Information, list and table of modules are one piece here. */
-    CHECK(build_is_withheld(build.phys, MB1_BYTES + 24 + 2 * 16));
-    CHECK_EQ(build_kind_at(build.phys), CAIRN_MEMORY_LOADER);
+    /* Information, list and table of modules; texts follow. */
+    for (uint64_t page = 0; page < 3; page++)
+        CHECK_EQ(build_kind_at(build.phys + page * CAIRN_FRAME_SIZE),
+                 CAIRN_MEMORY_LOADER);
+    CHECK_EQ(build_kind_at(build.phys + 3 * CAIRN_FRAME_SIZE),
+             CAIRN_MEMORY_USABLE);
     CHECK(build_is_withheld(0xc0000000, 0x2000));
     CHECK(build_is_withheld(0xc0100000, 0x1000));
     CHECK_EQ(build_kind_at(0xc0001fff), CAIRN_MEMORY_KERNEL);

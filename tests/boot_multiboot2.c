@@ -627,6 +627,26 @@ CAIRN_TEST(A2_multiboot2_a_screen_without_colours_is_none)
 
 /* ---- What cannot be reached, and what the loader owns ----------------- */
 
+CAIRN_TEST(E6_multiboot2_a_block_cut_by_the_end_of_memory)
+{
+    struct build build;
+    uint64_t from;
+    uint64_t info;
+    size_t whole;
+
+    build_begin(&build);
+    if (!build_has_end(&build))
+        return;
+    from = build_multiboot2(&build, &full);
+    whole = build.used;
+    for (size_t bytes = 8; bytes <= whole; bytes += 8) {
+        info = build_take_end(&build, bytes);
+        for (size_t i = 0; i < bytes; i++)
+            *build_at(&build, info + i) = *build_at(&build, from + i);
+        CHECK_EQ(take(info), bytes < whole ? CAIRN_NOT_REACHABLE : CAIRN_OK);
+    }
+}
+
 CAIRN_TEST(E6_multiboot2_nothing_out_of_reach_is_touched)
 {
     struct build build;

@@ -242,6 +242,37 @@ CAIRN_TEST(A3_pvh_a_long_command_line_is_cut_and_says_so)
     CHECK_TEXT(build_boot.command_line, line);
 }
 
+CAIRN_TEST(E6_pvh_structures_cut_by_the_end_of_memory)
+{
+    struct build build;
+    uint64_t from;
+    uint64_t start;
+
+    build_begin(&build);
+    if (!build_has_end(&build))
+        return;
+    from = build_pvh(&build, &full);
+    for (size_t bytes = 8; bytes <= PVH_START_BYTES; bytes++) {
+        start = build_take_end(&build, bytes);
+        for (size_t i = 0; i < bytes; i++)
+            *build_at(&build, start + i) = *build_at(&build, from + i);
+        CHECK_EQ(cairn_boot_is_pvh(cairn_phys_make(start)), bytes >= 40);
+        CHECK_EQ(take(start),
+                 bytes < PVH_START_BYTES ? CAIRN_NOT_REACHABLE : CAIRN_OK);
+    }
+    start = build_take_end(&build, 64);
+    for (size_t i = 0; i < 64; i++) /* two modules without bytes */
+        *build_at(&build, start + i) = 0;
+    build_put64(&build, from + PVH_START_MODULES, start);
+    CHECK_EQ(take(from), CAIRN_OK);
+    build_put64(&build, from + PVH_START_MODULES, start + 1);
+    CHECK_EQ(take(from), CAIRN_NOT_REACHABLE);
+    build_put32(&build, from + PVH_START_MODULE_COUNT, 1);
+    CHECK_EQ(take(from), CAIRN_OK);
+    build_put64(&build, from + PVH_START_MAP, start);
+    CHECK_EQ(take(from), CAIRN_NOT_REACHABLE); /* three entries: 72 bytes */
+}
+
 CAIRN_TEST(E6_pvh_nothing_out_of_reach_is_touched)
 {
     static const uint64_t nowhere[] = {BUILD_NOWHERE, UINT64_MAX - 39,
@@ -278,13 +309,17 @@ CAIRN_TEST(A7_pvh_structures_are_not_usable)
     input.entries = all_ram;
     input.count = 2;
     build_begin(&build);
+    build.is_spread = true;
     CHECK_EQ(take(build_pvh(&build, &input)), CAIRN_OK);
     CHECK_EQ(cairn_init_early(&build_boot, none,
                               cairn_phys_make(CAIRN_PHYS_LIMIT), &build_early),
              CAIRN_OK);
-    /* Start information, map and table of modules are one piece here. */
-    CHECK(build_is_withheld(build.phys, PVH_START_BYTES + 2 * 24 + 2 * 32));
-    CHECK_EQ(build_kind_at(build.phys), CAIRN_MEMORY_LOADER);
+    /* Start information, map and table of modules; texts follow. */
+    for (uint64_t page = 0; page < 3; page++)
+        CHECK_EQ(build_kind_at(build.phys + page * CAIRN_FRAME_SIZE),
+                 CAIRN_MEMORY_LOADER);
+    CHECK_EQ(build_kind_at(build.phys + 3 * CAIRN_FRAME_SIZE),
+             CAIRN_MEMORY_USABLE);
     CHECK(build_is_withheld(BUILD_FAR + 0x10000, 0x2000));
     CHECK_EQ(build_kind_at(BUILD_FAR + 0x11fff), CAIRN_MEMORY_KERNEL);
     CHECK_EQ(build_kind_at(BUILD_FAR + 0x12000), CAIRN_MEMORY_USABLE);

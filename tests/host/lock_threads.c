@@ -26,8 +26,10 @@ struct cpu {
 
 static struct cpu cpus[CPUS];
 
+/* A panic on one of the CPUs ends the program: no other thread can go on. */
 static void run_on_all(void *(*run)(void *), uint32_t rounds)
 {
+    sim_set_panic_handler(NULL);
     for (unsigned i = 0; i < CPUS; i++) {
         cpus[i].number = i;
         cpus[i].rounds = rounds;
@@ -37,6 +39,7 @@ static void run_on_all(void *(*run)(void *), uint32_t rounds)
     }
     for (unsigned i = 0; i < CPUS; i++)
         CHECK_EQ(pthread_join(cpus[i].thread, NULL), 0);
+    sim_set_panic_handler(test_panicked);
     for (unsigned i = 0; i < CPUS; i++)
         CHECK_EQ(cpus[i].faults, 0);
 }
