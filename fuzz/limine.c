@@ -67,6 +67,7 @@ struct file {
 };
 
 static struct recipe recipe;
+static const struct entry no_entry;
 static const struct entry *entry_pointers[FUZZ_ENTRIES_MAX];
 static struct file files[MODULES_MAX];
 static const struct file *file_pointers[MODULES_MAX];
@@ -101,7 +102,12 @@ static uint64_t make_map(const struct fuzz_input *input)
             (const struct entry *)(input->bytes + i * sizeof(struct entry));
     if (!is_there(NULL_ENTRY) && count > 0)
         entry_pointers[count / 2] = NULL;
-    return is_there(WRONG_COUNT) ? count : 65537 + recipe.cpu_count % 99;
+    if (is_there(WRONG_COUNT))
+        return count;
+    /* Nothing but the count is wrong with the whole array. */
+    for (size_t i = count; i < FUZZ_ENTRIES_MAX; i++)
+        entry_pointers[i] = &no_entry;
+    return 65537 + recipe.cpu_count % 99;
 }
 
 static uint64_t make_modules(void)
@@ -146,6 +152,14 @@ static bool is_map_right(const struct fuzz_input *entries)
            entries->size >= sizeof(struct entry) && is_there(NULL_ENTRY);
 }
 
+/* No number of the screen is cut. */
+static void check_screen(const struct cairn_framebuffer *seen)
+{
+    FUZZ_CHECK(seen->width == recipe.screen.width);
+    FUZZ_CHECK(seen->height == recipe.screen.height);
+    FUZZ_CHECK(seen->pitch_bytes == recipe.screen.pitch);
+}
+
 static void read_entries(const struct fuzz_input *input,
                          struct fuzz_entries *list)
 {
@@ -176,6 +190,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     FUZZ_CHECK(is_there(NO_COMMAND_LINE)
                    ? strcmp(boot.command_line, recipe.text) == 0
                    : boot.command_line[0] == '\0');
+    if (boot.framebuffer.is_present)
+        check_screen(&boot.framebuffer);
     read_entries(&entries, &list);
     (void)fuzz_check_boot(&boot, &list);
     return 0;

@@ -184,24 +184,29 @@ CAIRN_TEST(A2_limine_screens_that_make_no_sense_are_none)
     build_limine(&build, &full, &limine);
     first = limine.screens->screens[0];
     right = *first;
-    for (unsigned i = 0; i < 12; i++) {
+    for (unsigned i = 0; i < 9; i++) {
         uint64_t *numbers[] = {&first->width, &first->height, &first->pitch};
 
         *first = right;
-        if (i < 9)
-            *numbers[i / 3] = i % 3 == 0   ? 0
-                              : i % 3 == 1 ? (uint64_t)1 << 32
-                                           : UINT64_MAX;
-        else if (i == 9)
-            first->bits = 24;
-        else if (i == 10)
-            first->memory_model = 0;
+        if (i % 3 == 0)
+            *numbers[i / 3] = 0;
+        else if (i % 3 == 1) /* right in its lower 32 bits */
+            *numbers[i / 3] += (uint64_t)1 << 32;
         else
-            first->address = NULL;
+            *numbers[i / 3] = UINT64_MAX;
         check_no_screen(&limine);
     }
     *first = right;
     first->width = 833;
+    check_no_screen(&limine);
+    *first = right;
+    first->bits = 24;
+    check_no_screen(&limine);
+    *first = right;
+    first->memory_model = 0;
+    check_no_screen(&limine);
+    *first = right;
+    first->address = NULL;
     check_no_screen(&limine);
 }
 

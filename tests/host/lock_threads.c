@@ -1,8 +1,10 @@
 /*
- * lock_threads.c - the spin lock, and what it protects, on four CPUs.
+ * lock_threads.c - the spin lock, and what it protects, on four CPUs and with
+ * interrupts.
  *
  * Each thread is a CPU.  The counters are no atomics: if two threads were ever
- * inside at once, additions would be lost.
+ * inside at once, additions would be lost.  An interrupt is a signal that does
+ * nothing while the CPU has interrupts off.
  */
 #include "base/lock.h"
 #include "harness/test.h"
@@ -10,7 +12,8 @@
 
 #include <cairn/early.h>
 #include <pthread.h>
-#include <sched.h>
+#include <signal.h>
+#include <sys/time.h>
 
 #define CPUS   4
 #define FRAMES 4096
@@ -169,4 +172,62 @@ CAIRN_TEST(K2_four_cpus_never_get_the_same_early_frame)
     CHECK_EQ(cairn_early_drain(&early, &logged, 1), 1);
     CHECK_EQ(logged.start.value, CAIRN_MIB);
     CHECK_EQ(cairn_phys_range_bytes(logged), frames * CAIRN_FRAME_SIZE);
+}
+
+/* ---- Interrupts ------------------------------------------------------- */
+
+#define INTERRUPTS 300
+
+static volatile sig_atomic_t interrupts_taken;
+static volatile sig_atomic_t interrupts_held_off;
+
+/* Like a handler in a kernel, it takes a frame. */
+static void interrupt(int signal_number)
+{
+    cairn_pfn pfn;
+
+    (void)signal_number;
+    if (sim_are_interrupts_off()) {
+        interrupts_held_off++;
+        return;
+    }
+    if (cairn_early_alloc(&early, &pfn) == CAIRN_OK)
+        own(pfn);
+    interrupts_taken++;
+}
+
+static void set_timer(suseconds_t microseconds)
+{
+    const struct itimerval timer = {{0, microseconds}, {0, microseconds}};
+
+    CHECK_EQ(setitimer(ITIMER_REAL, &timer, NULL), 0);
+}
+
+static bool is_enough(void)
+{
+    return interrupts_taken >= INTERRUPTS && interrupts_held_off >= INTERRUPTS;
+}
+
+CAIRN_TEST(K3_an_interrupt_may_allocate_at_any_moment)
+{
+    struct sigaction former;
+    struct sigaction action = {.sa_handler = interrupt};
+    cairn_pfn pfn;
+
+    sim_set_panic_handler(NULL); /* a handler cannot leave by longjmp */
+    interrupts_taken = 0;
+    interrupts_held_off = 0;
+    start(sizeof(owners));
+    CHECK_EQ(sigaction(SIGALRM, &action, &former), 0);
+    set_timer(50);
+    while (!is_enough()) {
+        if (cairn_early_alloc(&early, &pfn) == CAIRN_OK)
+            own(pfn);
+        else
+            start(sizeof(owners));
+    }
+    set_timer(0);
+    CHECK_EQ(sigaction(SIGALRM, &former, NULL), 0);
+    sim_set_panic_handler(test_panicked);
+    CHECK_EQ(cairn_early_check(&early), 0);
 }
