@@ -1,5 +1,6 @@
 /*
- * report.c - tests of the reports about memory map and early allocator.
+ * report.c - tests of the reports about memory map and early allocator, and of
+ * the texts of statuses.
  */
 #include <cairn/report.h>
 
@@ -176,4 +177,16 @@ CAIRN_TEST(L12_the_largest_numbers_fit_into_a_line)
     cairn_report_early(&early, &sink);
     check_tail("records in 0 ranges");
     CHECK_EQ(line_count, 6);
+}
+
+CAIRN_TEST(status_has_a_text_for_each)
+{
+    for (unsigned a = 0; a < CAIRN_STATUS_COUNT; a++) {
+        const char *text = cairn_status_text((enum cairn_status)a);
+
+        CHECK(text != NULL && text[0] >= 'a' && text[0] <= 'z');
+    }
+    CHECK_TEXT(cairn_status_text(CAIRN_NO_MEMORY), "no memory");
+    CHECK_TEXT(cairn_status_text(CAIRN_STATUS_COUNT), "unknown status");
+    CHECK_TEXT(cairn_status_text((enum cairn_status)999), "unknown status");
 }

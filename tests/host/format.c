@@ -233,4 +233,25 @@ CAIRN_TEST(format_of_the_extremes_equals_snprintf)
     }
 }
 
+/* Where C leaves it open: what is no conversion is copied. */
+static void check_copied(const char *text)
+{
+    format_length = 0;
+    append(text);
+    CHECK_EQ(cairn_format(seen, sizeof(seen), format, 1, 2), strlen(text));
+    CHECK_TEXT(seen, text);
+}
+
+CAIRN_TEST(format_copies_what_is_no_conversion)
+{
+    const char *volatile no_text = NULL;
+
+    check_copied("%q");
+    check_copied("a%-08.3ly b");
+    check_copied("100%");
+    check_copied("%hh");
+    CHECK_EQ(cairn_format(seen, sizeof(seen), "[%8s]", no_text), 10);
+    CHECK_TEXT(seen, "[  (null)]");
+}
+
 #pragma GCC diagnostic pop

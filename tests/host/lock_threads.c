@@ -11,7 +11,9 @@
 #include "sim/platform.h"
 
 #include <cairn/early.h>
+#include <cairn/platform.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/time.h>
 
@@ -29,10 +31,19 @@ struct cpu {
 
 static struct cpu cpus[CPUS];
 
+/* A deadlock ends the program by SIGPROF; 0 seconds: it is over. */
+static void watch(time_t seconds)
+{
+    const struct itimerval timer = {{0, 0}, {seconds, 0}};
+
+    CHECK_EQ(setitimer(ITIMER_PROF, &timer, NULL), 0);
+}
+
 /* A panic on one of the CPUs ends the program: no other thread can go on. */
 static void run_on_all(void *(*run)(void *), uint32_t rounds)
 {
     sim_set_panic_handler(NULL);
+    watch(60);
     for (unsigned i = 0; i < CPUS; i++) {
         cpus[i].number = i;
         cpus[i].rounds = rounds;
@@ -42,6 +53,7 @@ static void run_on_all(void *(*run)(void *), uint32_t rounds)
     }
     for (unsigned i = 0; i < CPUS; i++)
         CHECK_EQ(pthread_join(cpus[i].thread, NULL), 0);
+    watch(0);
     sim_set_panic_handler(test_panicked);
     for (unsigned i = 0; i < CPUS; i++)
         CHECK_EQ(cpus[i].faults, 0);
@@ -74,6 +86,8 @@ static void *count(void *context)
         unsigned long state = cairn__lock_acquire(&outer);
 
         outer_count++;
+        if (i % 256 == 0)
+            sched_yield(); /* let the others wait */
         if (cpu->number % 2 == 0)
             count_inner(cpu);
         cpu->faults += !cairn__lock_is_held(&outer) + !sim_are_interrupts_off();
@@ -203,6 +217,15 @@ static void set_timer(suseconds_t microseconds)
     CHECK_EQ(setitimer(ITIMER_REAL, &timer, NULL), 0);
 }
 
+/* All frames are out: begin again, undisturbed. */
+static void start_anew(void)
+{
+    unsigned long state = cairn_platform_irq_save();
+
+    start(sizeof(owners));
+    cairn_platform_irq_restore(state);
+}
+
 static bool is_enough(void)
 {
     return interrupts_taken >= INTERRUPTS && interrupts_held_off >= INTERRUPTS;
@@ -219,14 +242,16 @@ CAIRN_TEST(K3_an_interrupt_may_allocate_at_any_moment)
     interrupts_held_off = 0;
     start(sizeof(owners));
     CHECK_EQ(sigaction(SIGALRM, &action, &former), 0);
+    watch(10);
     set_timer(50);
     while (!is_enough()) {
         if (cairn_early_alloc(&early, &pfn) == CAIRN_OK)
             own(pfn);
         else
-            start(sizeof(owners));
+            start_anew();
     }
     set_timer(0);
+    watch(0);
     CHECK_EQ(sigaction(SIGALRM, &former, NULL), 0);
     sim_set_panic_handler(test_panicked);
     CHECK_EQ(cairn_early_check(&early), 0);
