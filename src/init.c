@@ -15,7 +15,8 @@ enum cairn_status cairn_init_early(struct cairn_boot *boot,
     struct cairn_early_config config = {.window = {{0}, limit}};
     enum cairn_status status;
 
-    if (boot == NULL || early == NULL || kernel.end.value < kernel.start.value)
+    if (boot == NULL || early == NULL ||
+        kernel.end.value < kernel.start.value || limit.value > CAIRN_PHYS_LIMIT)
         return CAIRN_BAD_ARGUMENT;
     if (kernel.start.value != kernel.end.value)
         boot->kernel = kernel;

@@ -274,12 +274,21 @@ static void put_text(struct output *out, struct spec *spec, const char *text)
     put_field(out, spec, "", text != NULL ? text : "(null)", 0);
 }
 
+/* '\0' is a character like others. */
+static void put_character(struct output *out, const struct spec *spec,
+                          int character)
+{
+    if (!spec->left)
+        put_times(out, ' ', spec->width - 1);
+    put(out, (char)character);
+    if (spec->left)
+        put_times(out, ' ', spec->width - 1);
+}
+
 /* False: no such conversion. */
 static bool put_argument(struct output *out, struct spec *spec,
                          struct arguments *arguments)
 {
-    char character[2] = {0, 0};
-
     switch (spec->conversion) {
     case 'd':
     case 'i':
@@ -295,9 +304,7 @@ static bool put_argument(struct output *out, struct spec *spec,
         put_unsigned(out, spec, (uintptr_t)va_arg(arguments->list, void *));
         return true;
     case 'c':
-        character[0] = (char)va_arg(arguments->list, int);
-        spec->precision = -1;
-        put_text(out, spec, character);
+        put_character(out, spec, va_arg(arguments->list, int));
         return true;
     case 's':
         put_text(out, spec, va_arg(arguments->list, const char *));

@@ -42,15 +42,18 @@
 
 static bool is_skip_valid(const struct cairn_early_config *config)
 {
+    if (config->skip_count > 0 && config->skip == NULL)
+        return false;
     for (size_t i = 0; i < config->skip_count; i++) {
         const struct cairn_phys_range *range = &config->skip[i];
 
-        if (range->start.value >= range->end.value)
+        if (range->start.value >= range->end.value ||
+            range->end.value > CAIRN_PHYS_LIMIT)
             return false;
         if (i > 0 && range[-1].end.value > range->start.value)
             return false;
     }
-    return config->skip_count == 0 || config->skip != NULL;
+    return true;
 }
 
 enum cairn_status cairn_early_init(struct cairn_early *early,
@@ -64,6 +67,7 @@ enum cairn_status cairn_early_init(struct cairn_early *early,
     if (config == NULL)
         config = &all;
     if (early == NULL || map == NULL || !is_skip_valid(config) ||
+        config->window.start.value > CAIRN_PHYS_LIMIT ||
         config->window.end.value > CAIRN_PHYS_LIMIT)
         return CAIRN_BAD_ARGUMENT;
     if (!map->is_finished)
@@ -312,15 +316,21 @@ size_t cairn_early_drain(struct cairn_early *early,
 
 /* ---- The end ---------------------------------------------------------- */
 
-/* The lowest frame of the reserve at or above `from`, as address, or `end`. */
-static uint64_t next_reserved(const struct cairn_early *early, uint64_t from,
-                              uint64_t end)
+/* What lies unused in the reserve at the end of service. */
+struct unused {
+    cairn_pfn frames[CAIRN_EARLY_RESERVE_MAX];
+    size_t count;
+};
+
+/* The lowest unused frame at or above `from`, as address, or `end`. */
+static uint64_t next_unused(const struct unused *unused, uint64_t from,
+                            uint64_t end)
 {
     uint64_t lowest = end;
 
     cairn__assert(from < end);
-    for (size_t i = 0; i < early->reserve_count; i++) {
-        uint64_t address = cairn_phys_of(early->reserve[i]).value;
+    for (size_t i = 0; i < unused->count; i++) {
+        uint64_t address = cairn_phys_of(unused->frames[i]).value;
 
         if (address >= from && address < lowest)
             lowest = address;
@@ -328,16 +338,15 @@ static uint64_t next_reserved(const struct cairn_early *early, uint64_t from,
     return lowest;
 }
 
-/* Visit the parts of `run` that are not in the reserve. */
-static void visit_run(const struct cairn_early *early,
-                      struct cairn_phys_range run,
+/* Visit the parts of `run` that are not unused. */
+static void visit_run(const struct unused *unused, struct cairn_phys_range run,
                       void (*visit)(void *, struct cairn_phys_range),
                       void *context)
 {
     uint64_t at = run.start.value;
 
     while (at < run.end.value) {
-        uint64_t stop = next_reserved(early, at, run.end.value);
+        uint64_t stop = next_unused(unused, at, run.end.value);
 
         if (stop > at)
             visit(context, cairn_phys_range_make(at, stop));
@@ -352,19 +361,23 @@ void cairn_early_finish(struct cairn_early *early,
 {
     struct cairn_phys_range window;
     struct cairn_phys_range run;
+    struct unused unused;
     unsigned long state = cairn__lock_acquire(&early->lock);
 
     window =
         cairn_phys_range_make(early->begin.value, early->window.start.value);
     early->window.start = early->window.end;
     early->begin = early->window.end;
+    for (size_t i = 0; i < early->reserve_count; i++)
+        unused.frames[i] = early->reserve[i];
+    unused.count = early->reserve_count;
+    early->reserve_count = 0;
     cairn__lock_release(&early->lock, state);
 
     while (next_run(early, &window, &run)) {
-        visit_run(early, run, visit, context);
+        visit_run(&unused, run, visit, context);
         window.start = run.end;
     }
-    early->reserve_count = 0;
 }
 
 void cairn_early_stats(struct cairn_early *early, struct cairn_early_stats *out)

@@ -187,13 +187,23 @@ static enum cairn_status take_modules(struct cairn_boot *out,
     return CAIRN_OK;
 }
 
+/* Name and version, with a space between them, as far as there is room. */
 static void take_loader(struct cairn_boot *out,
                         const struct loader_response *response)
 {
+    size_t length = 0;
+
     if (response == NULL || response->name == NULL)
         return;
     cairn__boot_copy_text(out->loader, sizeof(out->loader), response->name,
                           CAIRN_BOOT_NAME_BYTES);
+    while (out->loader[length] != '\0')
+        length++;
+    if (response->version == NULL || length + 2 >= sizeof(out->loader))
+        return;
+    out->loader[length++] = ' ';
+    cairn__boot_copy_text(out->loader + length, sizeof(out->loader) - length,
+                          response->version, CAIRN_BOOT_NAME_BYTES);
 }
 
 static void take_numbers(struct cairn_boot *out,

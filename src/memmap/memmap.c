@@ -194,6 +194,7 @@ static uint64_t end_of(uint64_t base, uint64_t length, bool *is_cut)
 enum cairn_status cairn_memmap_add(struct cairn_memmap *map, uint64_t base,
                                    uint64_t length, enum cairn_memory_kind kind)
 {
+    enum cairn_status status;
     bool is_cut;
     uint64_t end;
 
@@ -201,12 +202,15 @@ enum cairn_status cairn_memmap_add(struct cairn_memmap *map, uint64_t base,
         !is_kind_above(kind, CAIRN_MEMORY_NONE))
         return CAIRN_BAD_ARGUMENT;
     end = end_of(base, length, &is_cut);
-    map->entries_added++;
     if (base >= end || (is_cut && cairn_memory_kind_is_ram(kind))) {
+        map->entries_added++;
         map->entries_ignored++;
         return CAIRN_OK;
     }
-    return overlay(map, (struct layer){base, end, kind, kind});
+    status = overlay(map, (struct layer){base, end, kind, kind});
+    if (status == CAIRN_OK)
+        map->entries_added++;
+    return status;
 }
 
 enum cairn_status cairn_memmap_reserve(struct cairn_memmap *map, uint64_t base,
@@ -315,8 +319,10 @@ enum cairn_status cairn_memmap_finish(struct cairn_memmap *map,
     for (size_t i = 0; i < map->count; i++)
         page = round_range(&draft, i, page);
     status = cairn__draft_commit(&draft);
-    if (status != CAIRN_OK)
+    if (status != CAIRN_OK) {
+        map->floor.value = 0;
         return status;
+    }
     map->is_finished = true;
     if (cairn_memmap_end(map, CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_USABLE))
             .value == 0)
@@ -343,7 +349,7 @@ static unsigned check_range(const struct cairn_memmap *map, size_t index)
         return 0;
     if (!cairn__is_aligned(start | end, CAIRN_FRAME_SIZE))
         return 4;
-    if (map->floor.value == 0 ||
+    if (map->floor.value < CAIRN_FRAME_SIZE ||
         (range->kind == CAIRN_MEMORY_USABLE && start < map->floor.value))
         return 5;
     return 0;

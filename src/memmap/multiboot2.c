@@ -3,7 +3,9 @@
  *
  * HOW    The boot information is one block: its size, then tags, each with
  *        type and size, each at the next multiple of 8.  A table maps the tag
- *        types that matter to functions; others are skipped.
+ *        types that matter to functions; others are skipped.  Tags come in any
+ *        order, but memory can be reserved only once the map is known: so the
+ *        walk is made twice, and reserves the second time.
  *
  *        On UEFI, GRUB passes its own translation of the map (type 6), which
  *        calls memory of boot services and of the loader usable, and the
@@ -142,27 +144,29 @@ static enum cairn_status take_uefi_map(struct cairn_boot *out,
 struct tag_reader {
     uint32_t type;
     uint32_t bytes_min;
+    bool reserves;
     enum cairn_status (*take)(struct cairn_boot *out, const struct tag *tag);
 };
 
 static const struct tag_reader readers[] = {
-    {TAG_COMMAND_LINE, 1, take_command_line},
-    {TAG_LOADER_NAME, 1, take_loader_name},
-    {TAG_MODULE, 8, take_module},
-    {TAG_MAP, 8, take_map},
-    {TAG_SCREEN, 24, take_screen},
-    {TAG_SYSTEM_TABLE_32, 4, take_system_table},
-    {TAG_SYSTEM_TABLE_64, 8, take_system_table},
-    {TAG_RSDP_1, 20, take_rsdp},
-    {TAG_RSDP_2, 36, take_rsdp},
-    {TAG_UEFI_MAP, 8, take_uefi_map},
+    {TAG_COMMAND_LINE, 1, false, take_command_line},
+    {TAG_LOADER_NAME, 1, false, take_loader_name},
+    {TAG_MODULE, 8, true, take_module},
+    {TAG_MAP, 8, false, take_map},
+    {TAG_SCREEN, 24, true, take_screen},
+    {TAG_SYSTEM_TABLE_32, 4, false, take_system_table},
+    {TAG_SYSTEM_TABLE_64, 8, false, take_system_table},
+    {TAG_RSDP_1, 20, false, take_rsdp},
+    {TAG_RSDP_2, 36, false, take_rsdp},
+    {TAG_UEFI_MAP, 8, false, take_uefi_map},
 };
 
-static enum cairn_status take_tag(struct cairn_boot *out, const struct tag *tag)
+static enum cairn_status take_tag(struct cairn_boot *out, const struct tag *tag,
+                                  bool reserves)
 {
     cairn__assert(tag->data != NULL);
     for (size_t i = 0; i < sizeof(readers) / sizeof(readers[0]); i++) {
-        if (readers[i].type != tag->type)
+        if (readers[i].type != tag->type || readers[i].reserves != reserves)
             continue;
         if (tag->bytes < readers[i].bytes_min)
             return CAIRN_BAD_BOOT_DATA;
@@ -173,7 +177,7 @@ static enum cairn_status take_tag(struct cairn_boot *out, const struct tag *tag)
 
 /* Walk through the tags of a block of `total` bytes at `info`. */
 static enum cairn_status take_tags(struct cairn_boot *out, const uint8_t *block,
-                                   uint32_t total, uint64_t info)
+                                   uint32_t total, uint64_t info, bool reserves)
 {
     uint32_t offset = 8;
 
@@ -192,7 +196,7 @@ static enum cairn_status take_tags(struct cairn_boot *out, const uint8_t *block,
             return CAIRN_BAD_BOOT_DATA;
         if (tag.type == TAG_END)
             return CAIRN_OK;
-        status = take_tag(out, &tag);
+        status = take_tag(out, &tag, reserves);
         if (status != CAIRN_OK)
             return status;
         size = (size + 7) & ~(uint32_t)7;
@@ -223,7 +227,9 @@ enum cairn_status cairn_boot_from_multiboot2(uint32_t magic, cairn_phys info,
     block = cairn__boot_at(info.value, total);
     if (block == NULL)
         return CAIRN_NOT_REACHABLE;
-    status = take_tags(out, block, total, info.value);
+    status = take_tags(out, block, total, info.value, false);
+    if (status == CAIRN_OK)
+        status = take_tags(out, block, total, info.value, true);
     if (status != CAIRN_OK)
         return status;
     if (out->map.entries_added == 0)

@@ -168,6 +168,17 @@ static void take_numbers(const struct cairn_handoff *handoff,
     out->cpu_count = handoff->cpu_count;
 }
 
+/* Its size is told, so what lies behind it is not text even without '\0'. */
+static void take_command_line(const struct cairn_handoff *handoff,
+                              struct cairn_boot *out)
+{
+    uint64_t bytes = handoff->command_line_bytes;
+    const char *text = cairn__boot_at(handoff->command_line, bytes);
+
+    if (text != NULL)
+        cairn__boot_command_line(out, text, bytes);
+}
+
 enum cairn_status cairn_boot_from_handoff(const struct cairn_handoff *handoff,
                                           struct cairn_boot *out)
 {
@@ -186,7 +197,7 @@ enum cairn_status cairn_boot_from_handoff(const struct cairn_handoff *handoff,
     if (status != CAIRN_OK)
         return status;
     take_numbers(handoff, out);
-    cairn__boot_command_line_at(out, handoff->command_line);
+    take_command_line(handoff, out);
     status = reserve_ranges(handoff, out);
     if (status != CAIRN_OK)
         return status;

@@ -14,20 +14,34 @@
 #define ARENA_BYTES  ((size_t)1024 * 1024)
 #define KERNEL_SHIFT 6 /* random tests: 1/64 of the host's rounds */
 
-static uint8_t arena[ARENA_BYTES] __attribute__((aligned(4096)));
-
 void test_port_print(const char *text)
 {
     console_printf("%s", text);
 }
 
+/*
+ * Memory that nobody has yet, between 1 MiB and 4 GiB: what a 32-bit boot
+ * loader leaves behind lies there too.  The kernel's own image may lie above.
+ */
 void *test_port_arena(uint64_t *phys, size_t *bytes)
 {
-    struct cairn_phys_range image = kernel_image_range();
+    struct cairn_phys_range window = {kernel.early.window.start,
+                                      {4 * CAIRN_GIB}};
+    struct cairn_memory_range range;
 
-    *phys = image.start.value + ((uintptr_t)arena - KERNEL_VIRTUAL_BASE);
-    *bytes = sizeof(arena);
-    return arena;
+    if (window.start.value < CAIRN_MIB)
+        window.start.value = CAIRN_MIB;
+    *bytes = ARENA_BYTES;
+    while (cairn_memmap_next(&kernel.boot.map,
+                             CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_USABLE), window,
+                             &range)) {
+        window.start = range.end;
+        if (range.end.value - range.start.value < ARENA_BYTES)
+            continue;
+        *phys = range.start.value;
+        return cairn_platform_phys_to_virt(range.start, ARENA_BYTES);
+    }
+    kernel_panic("tests: no free memory below 4 GiB");
 }
 
 static int run_tests(int argc, char **argv)
