@@ -1,7 +1,7 @@
 /*
  * frames.c - how fast the frame allocator is, and how whole it leaves memory.
  *
- * WHAT   The cases are the rows of the table in the issue about frames, in its
+ * WHAT   The cases are the rows of the table in docs/BENCHMARKS.md, in its
  *        order; each says at its place what exactly it does.
  *
  * HOW    All contenders have the signatures of cairn_frames_alloc and _free

@@ -43,7 +43,7 @@ static inline void fuzz_fail(const char *file, int line, const char *text)
     abort();
 }
 
-/* ---- Memory ----------------------------------------------------------- */
+/* ---- Memory -------------------------------------------------------------- */
 
 /* The input where it lies in RAM. */
 struct fuzz_input {
@@ -137,7 +137,7 @@ static inline uint64_t fuzz_relocate(const struct fuzz_input *input,
     return former;
 }
 
-/* ---- The entries of the input ----------------------------------------- */
+/* ---- The entries of the input -------------------------------------------- */
 
 struct fuzz_entry {
     uint64_t start;
@@ -184,7 +184,7 @@ static inline void fuzz_add_uefi(struct fuzz_entries *list,
                      (fuzz_read64(input, offset + 32) & marks) == 0);
 }
 
-/* ---- What must hold --------------------------------------------------- */
+/* ---- What must hold ------------------------------------------------------ */
 
 #define FUZZ_USABLE CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_USABLE)
 

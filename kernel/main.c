@@ -29,7 +29,7 @@
 #define MAIN_MSR_EFER                0xc0000080u
 #define MAIN_EFER_NXE                (1u << 11)
 
-/* ---- Greeting --------------------------------------------------------- */
+/* ---- Greeting ------------------------------------------------------------ */
 
 static void greet(void)
 {
@@ -100,7 +100,7 @@ static void print_protection(void)
                    has_no_execute() ? "on" : "off");
 }
 
-/* ---- Command line ----------------------------------------------------- */
+/* ---- Command line -------------------------------------------------------- */
 
 static bool is_end_of_word(char c)
 {
@@ -151,7 +151,7 @@ static const char *take_options(const char *text)
     return NULL;
 }
 
-/* ---- Frames ----------------------------------------------------------- */
+/* ---- Frames -------------------------------------------------------------- */
 
 /* From here on the early allocator is finished. */
 static void start_frames(void)

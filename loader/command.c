@@ -116,7 +116,7 @@ bool command_value(const struct loader *loader, const char *name, char *value,
     return true;
 }
 
-/* ---- From the file ------------------------------------------------------ */
+/* ---- From the file ------------------------------------------------------- */
 
 /* Copy the file's text without the blanks at its ends; false: not text. */
 static bool copy_file(struct growing *line, const char *file, uint64_t bytes)
@@ -158,7 +158,7 @@ static efi_status read_file(struct loader *loader, struct growing *line)
                         request.path, request.advice);
 }
 
-/* ---- From the boot entry ------------------------------------------------ */
+/* ---- From the boot entry ------------------------------------------------- */
 
 /*
  * Narrow UTF-16 text, which may or may not end with a zero, to ASCII.  False
@@ -225,7 +225,7 @@ static void add_boot_options(struct loader *loader, struct growing *line)
     line->is_cut |= options.is_cut;
 }
 
-/* ---- Steps -------------------------------------------------------------- */
+/* ---- Steps --------------------------------------------------------------- */
 
 efi_status command_read(struct loader *loader)
 {

@@ -33,7 +33,7 @@ static struct {
     bool is_serial_ours;
 } console;
 
-/* ---- Serial ------------------------------------------------------------- */
+/* ---- Serial -------------------------------------------------------------- */
 
 /* 8 bits, no parity, 1 stop bit, no interrupts. */
 static void serial_begin(void)
@@ -55,7 +55,7 @@ static void serial_put(char character)
     cpu_out(SERIAL_PORT, (uint8_t)character);
 }
 
-/* ---- The firmware's console --------------------------------------------- */
+/* ---- The firmware's console ---------------------------------------------- */
 
 #define NODE_ACPI           2
 #define NODE_ACPI_HID       1
@@ -128,7 +128,7 @@ static void firmware_put(const char *text)
                                                wide);
 }
 
-/* ---- Formatting --------------------------------------------------------- */
+/* ---- Formatting ---------------------------------------------------------- */
 
 struct line {
     char text[LINE_CHARS];
@@ -201,7 +201,7 @@ static void print(const char *format, va_list *arguments)
         serial_put(line.text[i]);
 }
 
-/* ---- For the rest of the loader ----------------------------------------- */
+/* ---- For the rest of the loader ------------------------------------------ */
 
 void console_begin(struct efi_system_table *system)
 {

@@ -54,7 +54,7 @@ struct efi_table_header {
     uint32_t reserved;
 };
 
-/* ---- 12.3 and 12.4: the console ----------------------------------------- */
+/* ---- 12.3 and 12.4: the console ------------------------------------------ */
 
 struct efi_input_key {
     uint16_t scan_code;
@@ -75,7 +75,7 @@ struct efi_text_output {
     void *unused[8];
 };
 
-/* ---- 7.2: memory -------------------------------------------------------- */
+/* ---- 7.2: memory --------------------------------------------------------- */
 
 enum efi_allocate_kind {
     EFI_ALLOCATE_ANY_PAGES = 0,
@@ -112,7 +112,7 @@ struct efi_memory_descriptor {
 };
 _Static_assert(sizeof(struct efi_memory_descriptor) == 40, "7.2.3");
 
-/* ---- 4.4, 7: boot services ---------------------------------------------- */
+/* ---- 4.4, 7: boot services ----------------------------------------------- */
 
 struct efi_boot_services {
     struct efi_table_header header;
@@ -165,7 +165,7 @@ _Static_assert(offsetof(struct efi_boot_services, locate_protocol) == 320,
 
 #define EFI_SEARCH_BY_PROTOCOL 2u
 
-/* ---- 4.5, 8: runtime services ------------------------------------------- */
+/* ---- 4.5, 8: runtime services -------------------------------------------- */
 
 struct efi_runtime_services {
     struct efi_table_header header;
@@ -178,7 +178,7 @@ struct efi_runtime_services {
     /* More follows. */
 };
 
-/* ---- 4.3, 4.6: the system table ----------------------------------------- */
+/* ---- 4.3, 4.6: the system table ------------------------------------------ */
 
 struct efi_configuration_table {
     struct efi_guid vendor;
@@ -202,7 +202,7 @@ struct efi_system_table {
 };
 _Static_assert(sizeof(struct efi_system_table) == 120, "4.3.1");
 
-/* ---- 9.1, "EFI Loaded Image Protocol" ----------------------------------- */
+/* ---- 9.1, "EFI Loaded Image Protocol" ------------------------------------ */
 
 struct efi_loaded_image {
     uint32_t revision;
@@ -218,7 +218,7 @@ struct efi_loaded_image {
     /* More follows. */
 };
 
-/* ---- 13.4, 13.5: files -------------------------------------------------- */
+/* ---- 13.4, 13.5: files --------------------------------------------------- */
 
 #define EFI_FILE_MODE_READ ((uint64_t)1)
 #define EFI_FILE_DIRECTORY ((uint64_t)0x10)
@@ -252,7 +252,7 @@ struct efi_file_info {
     uint64_t attributes;
 };
 
-/* ---- 12.9, "Graphics Output Protocol" ----------------------------------- */
+/* ---- 12.9, "Graphics Output Protocol" ------------------------------------ */
 
 enum efi_pixel_format {
     EFI_PIXEL_RGBX = 0, /* bytes in memory: red, green, blue, unused */
@@ -287,7 +287,7 @@ struct efi_graphics_output {
     const struct efi_graphics_mode *mode;
 };
 
-/* ---- PI Specification 1.8, volume 2, "MP Services Protocol" ------------- */
+/* ---- PI Specification 1.8, volume 2, "MP Services Protocol" -------------- */
 
 struct efi_mp_services {
     efi_status (*get_number_of_processors)(struct efi_mp_services *self,

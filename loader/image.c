@@ -46,7 +46,7 @@ efi_status image_read(struct loader *loader)
                         FILE_PATH, boot_elf_error_text(error));
 }
 
-/* ---- Places ------------------------------------------------------------- */
+/* ---- Places -------------------------------------------------------------- */
 
 static uint64_t image_bytes(const struct loader *loader)
 {
@@ -134,7 +134,7 @@ static efi_status try_place(struct loader *loader, uint64_t *place)
     return memory_alloc_at(loader, *place, image_bytes(loader));
 }
 
-/* ---- The image ---------------------------------------------------------- */
+/* ---- The image ----------------------------------------------------------- */
 
 /* The memory is zeroed already. */
 static void copy_segments(const struct loader *loader, uint64_t place)

@@ -60,7 +60,7 @@ struct loader {
 /* The entry point, called by the firmware. */
 efi_status efi_main(efi_handle image, struct efi_system_table *system);
 
-/* ---- string.c ----------------------------------------------------------- */
+/* ---- string.c ------------------------------------------------------------ */
 
 void *memset(void *to, int value, size_t bytes);
 void *memcpy(void *to, const void *from, size_t bytes);
@@ -69,7 +69,7 @@ int memcmp(const void *a, const void *b, size_t bytes);
 size_t text_length(const char *text);
 bool text_equal(const char *a, const char *b);
 
-/* ---- console.c ---------------------------------------------------------- */
+/* ---- console.c ----------------------------------------------------------- */
 
 void console_begin(struct efi_system_table *system);
 /* The firmware's console must not be used any more: serial only. */
@@ -91,7 +91,7 @@ const char *console_status_text(efi_status status);
 /* Let the user read what failed: wait for a key, 10 seconds at most. */
 void console_wait_for_key(void);
 
-/* ---- memory.c ----------------------------------------------------------- */
+/* ---- memory.c ------------------------------------------------------------ */
 
 /*
  * Allocate zeroed pages that the kernel shall keep, or that memory_free gives
@@ -118,7 +118,7 @@ uint64_t memory_map_count(const struct memory_map *map);
 struct efi_memory_descriptor memory_map_entry(const struct memory_map *map,
                                               uint64_t index);
 
-/* ---- The other steps ---------------------------------------------------- */
+/* ---- The other steps ----------------------------------------------------- */
 
 /* cpu.c: can this CPU, as the firmware left it, run the kernel? */
 CAIRN_MUST_CHECK efi_status cpu_check(struct loader *loader);

@@ -93,7 +93,7 @@ void memory_free_all(struct loader *loader)
         memory_free(loader, loader->owned[0].start, 0);
 }
 
-/* ---- The memory map ----------------------------------------------------- */
+/* ---- The memory map ------------------------------------------------------ */
 
 /* Allocate the map's buffer. */
 static efi_status reserve_map(struct loader *loader)
@@ -139,7 +139,7 @@ struct efi_memory_descriptor memory_map_entry(const struct memory_map *map,
     return descriptor;
 }
 
-/* ---- Steps -------------------------------------------------------------- */
+/* ---- Steps --------------------------------------------------------------- */
 
 efi_status memory_reserve(struct loader *loader)
 {

@@ -73,7 +73,7 @@ static uint64_t page_up(uint64_t value)
     return page_down(value + CAIRN_FRAME_SIZE - 1);
 }
 
-/* ---- What is RAM -------------------------------------------------------- */
+/* ---- What is RAM --------------------------------------------------------- */
 
 static bool is_ram(uint32_t kind)
 {
@@ -130,7 +130,7 @@ static uint64_t ram_end(const struct memory_map *map, uint64_t from)
     return end;
 }
 
-/* ---- The window --------------------------------------------------------- */
+/* ---- The window ---------------------------------------------------------- */
 
 /* Cut `piece` so that it is inside or outside of [start, end). */
 static void cut_read_only(struct piece *piece, uint64_t start, uint64_t end)
@@ -183,7 +183,7 @@ static bool next_piece(const struct loader *loader, struct piece *piece)
     return true;
 }
 
-/* ---- How many tables, at most ------------------------------------------- */
+/* ---- How many tables, at most -------------------------------------------- */
 
 static uint64_t spans(uint64_t start, uint64_t bytes, uint64_t span)
 {
@@ -213,7 +213,7 @@ static uint64_t count_window(const struct loader *loader)
     return count;
 }
 
-/* ---- Mapping ------------------------------------------------------------ */
+/* ---- Mapping ------------------------------------------------------------- */
 
 static bool take_frame(void *context, uint64_t *phys)
 {

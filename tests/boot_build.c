@@ -21,7 +21,7 @@ struct cairn_early build_early;
 
 #define PAGE CAIRN_FRAME_SIZE
 
-/* ---- Memory ----------------------------------------------------------- */
+/* ---- Memory -------------------------------------------------------------- */
 
 void build_begin(struct build *build)
 {
@@ -133,7 +133,7 @@ static uint32_t stride_of(const struct build_input *input, uint32_t usual)
     return input->stride != 0 ? input->stride : usual;
 }
 
-/* ---- Multiboot 1 ------------------------------------------------------ */
+/* ---- Multiboot 1 --------------------------------------------------------- */
 
 static void put_mb1_map(struct build *build, uint64_t info,
                         const struct build_input *input)
@@ -211,7 +211,7 @@ uint64_t build_multiboot1(struct build *build, const struct build_input *input)
     return info;
 }
 
-/* ---- Multiboot 2 ------------------------------------------------------ */
+/* ---- Multiboot 2 --------------------------------------------------------- */
 
 uint64_t build_tags_begin(struct build *build)
 {
@@ -333,7 +333,7 @@ uint64_t build_multiboot2(struct build *build, const struct build_input *input)
     return info;
 }
 
-/* ---- PVH -------------------------------------------------------------- */
+/* ---- PVH ----------------------------------------------------------------- */
 
 static void put_pvh_modules(struct build *build, uint64_t start,
                             const struct build_input *input)
@@ -372,7 +372,7 @@ uint64_t build_pvh(struct build *build, const struct build_input *input)
     return start;
 }
 
-/* ---- UEFI and the hand-off -------------------------------------------- */
+/* ---- UEFI and the hand-off ----------------------------------------------- */
 
 uint64_t build_uefi(struct build *build, const struct build_input *input,
                     size_t skew)
@@ -444,7 +444,7 @@ void build_handoff(struct build *build, const struct build_input *input,
         out->command_line_bytes = text_bytes(input->command_line);
 }
 
-/* ---- Limine ----------------------------------------------------------- */
+/* ---- Limine -------------------------------------------------------------- */
 
 static void *take_struct(struct build *build, size_t bytes)
 {
@@ -586,7 +586,7 @@ void build_limine(struct build *build, const struct build_input *input,
     out->responses.executable_address = out->address;
 }
 
-/* ---- What comes out --------------------------------------------------- */
+/* ---- What comes out ------------------------------------------------------ */
 
 enum cairn_status build_finish(const struct build *build,
                                struct cairn_boot *boot)

@@ -21,7 +21,7 @@
 #include "maps.h"
 #include <cairn/boot.h>
 
-/* ---- Memory ----------------------------------------------------------- */
+/* ---- Memory -------------------------------------------------------------- */
 
 /* All that test_memory has. */
 #define BUILD_BYTES ((size_t)256 * 1024)
@@ -68,7 +68,7 @@ uint64_t build_text(struct build *build, const char *text);
 #define BUILD_NOWHERE (CAIRN_PHYS_LIMIT - CAIRN_MIB)
 uint32_t build_nowhere_32(void);
 
-/* ---- What the structures shall say ------------------------------------ */
+/* ---- What the structures shall say --------------------------------------- */
 
 struct build_module {
     uint64_t start;
@@ -101,7 +101,7 @@ struct build_input {
     uint64_t rsdp; /* 0 if there is none */
 };
 
-/* ---- Multiboot 1 ------------------------------------------------------ */
+/* ---- Multiboot 1 --------------------------------------------------------- */
 
 #define MB1_MAGIC 0x2badb002u
 
@@ -135,7 +135,7 @@ enum {
 /* Returns the address of the boot information. */
 uint64_t build_multiboot1(struct build *build, const struct build_input *input);
 
-/* ---- Multiboot 2 ------------------------------------------------------ */
+/* ---- Multiboot 2 --------------------------------------------------------- */
 
 #define MB2_MAGIC 0x36d76289u
 
@@ -168,7 +168,7 @@ void build_tags_end(struct build *build, uint64_t info);
 /* All that `input` says; returns the address of the block. */
 uint64_t build_multiboot2(struct build *build, const struct build_input *input);
 
-/* ---- PVH -------------------------------------------------------------- */
+/* ---- PVH ----------------------------------------------------------------- */
 
 #define PVH_MAGIC 0x336ec578u
 
@@ -187,7 +187,7 @@ enum {
 /* Returns the address of the start information. */
 uint64_t build_pvh(struct build *build, const struct build_input *input);
 
-/* ---- UEFI and the hand-off -------------------------------------------- */
+/* ---- UEFI and the hand-off ----------------------------------------------- */
 
 /* The descriptors, beginning `skew` bytes after a multiple of 16. */
 uint64_t build_uefi(struct build *build, const struct build_input *input,
@@ -206,7 +206,7 @@ uint64_t build_uefi(struct build *build, const struct build_input *input,
 void build_handoff(struct build *build, const struct build_input *input,
                    struct cairn_handoff *out);
 
-/* ---- Limine ----------------------------------------------------------- */
+/* ---- Limine -------------------------------------------------------------- */
 
 /* What physical memory is offset by in the pointers of responses. */
 #define BUILD_HHDM                                                             \
@@ -297,7 +297,7 @@ struct build_limine {
 void build_limine(struct build *build, const struct build_input *input,
                   struct build_limine *out);
 
-/* ---- What comes out --------------------------------------------------- */
+/* ---- What comes out ------------------------------------------------------ */
 
 /* Where adapters write to; each is too large for a stack. */
 extern struct cairn_boot build_boot;

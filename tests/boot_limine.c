@@ -227,7 +227,7 @@ CAIRN_TEST(A2_limine_no_screen_at_all)
     check_no_screen(&limine);
 }
 
-/* ---- What may be missing ---------------------------------------------- */
+/* ---- What may be missing ------------------------------------------------- */
 
 CAIRN_TEST(A2_limine_the_map_is_all_that_is_needed)
 {
@@ -315,7 +315,7 @@ CAIRN_TEST(A2_limine_a_long_command_line_is_cut_and_says_so)
     CHECK(!build_boot.is_command_line_cut);
 }
 
-/* ---- What is wrong ---------------------------------------------------- */
+/* ---- What is wrong ------------------------------------------------------- */
 
 CAIRN_TEST(A15_limine_without_a_map)
 {
@@ -404,7 +404,7 @@ CAIRN_TEST(A4_limine_more_ranges_than_there_is_room_for)
     CHECK_EQ(take(&limine), CAIRN_OK);
 }
 
-/* ---- What the loader owns --------------------------------------------- */
+/* ---- What the loader owns ------------------------------------------------ */
 
 /*
  * A map that calls everything usable: kernel, modules, screen are not.  The

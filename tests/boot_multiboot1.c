@@ -211,7 +211,7 @@ CAIRN_TEST(A9_multiboot1_memory_below_1_mib_is_the_bios)
     CHECK_EQ(build_kind_at(0xa0000), CAIRN_MEMORY_RESERVED);
 }
 
-/* ---- The list --------------------------------------------------------- */
+/* ---- The list ------------------------------------------------------------ */
 
 CAIRN_TEST(A3_multiboot1_entries_of_any_size)
 {
@@ -338,7 +338,7 @@ CAIRN_TEST(A4_multiboot1_more_ranges_than_there_is_room_for)
     CHECK_EQ(build_boot.map.count, CAIRN_BOOT_RANGES_MAX);
 }
 
-/* ---- Texts ------------------------------------------------------------ */
+/* ---- Texts --------------------------------------------------------------- */
 
 CAIRN_TEST(A3_multiboot1_a_long_command_line_is_cut_and_says_so)
 {
@@ -392,7 +392,7 @@ CAIRN_TEST(A3_multiboot1_texts_out_of_reach_are_empty)
     CHECK(!build_boot.is_command_line_cut);
 }
 
-/* ---- Modules ---------------------------------------------------------- */
+/* ---- Modules ------------------------------------------------------------- */
 
 CAIRN_TEST(A7_multiboot1_modules_beyond_the_table_are_reserved_too)
 {
@@ -437,7 +437,7 @@ CAIRN_TEST(A3_multiboot1_modules_that_make_no_sense)
     CHECK_EQ(build_boot.module_count, 0);
 }
 
-/* ---- What cannot be reached ------------------------------------------- */
+/* ---- What cannot be reached ---------------------------------------------- */
 
 /* The information with a screen is 116 bytes: cut in its last ones. */
 CAIRN_TEST(E6_multiboot1_a_screen_cut_by_the_end_of_memory)
@@ -506,7 +506,7 @@ CAIRN_TEST(E6_multiboot1_nothing_out_of_reach_is_touched)
     CHECK_EQ(take(info), CAIRN_NOT_REACHABLE);
 }
 
-/* ---- What the loader owns --------------------------------------------- */
+/* ---- What the loader owns ------------------------------------------------ */
 
 CAIRN_TEST(A7_multiboot1_structures_are_not_usable)
 {

@@ -98,7 +98,7 @@ CAIRN_TEST(A3_multiboot2_magic_is_refused)
     CHECK_EQ(take(info + 4), CAIRN_BAD_ARGUMENT);
 }
 
-/* ---- The walk through the tags ---------------------------------------- */
+/* ---- The walk through the tags ------------------------------------------- */
 
 /* A block of the map and one tag, with the tag's contents at *data. */
 static uint64_t build_with_tag(struct build *build, uint32_t type,
@@ -262,7 +262,7 @@ CAIRN_TEST(A3_multiboot2_tags_too_small_for_their_type)
     }
 }
 
-/* ---- The memory map --------------------------------------------------- */
+/* ---- The memory map ------------------------------------------------------ */
 
 CAIRN_TEST(A3_multiboot2_entries_at_any_stride)
 {
@@ -357,7 +357,7 @@ CAIRN_TEST(A4_multiboot2_more_ranges_than_there_is_room_for)
     CHECK_EQ(take(build_multiboot2(&build, &input)), CAIRN_OK);
 }
 
-/* ---- UEFI under GRUB -------------------------------------------------- */
+/* ---- UEFI under GRUB ----------------------------------------------------- */
 
 /* GRUB's own map calls usable what the firmware's map keeps apart. */
 CAIRN_TEST(A6_multiboot2_the_firmwares_map_is_the_stricter_one)
@@ -449,7 +449,7 @@ CAIRN_TEST(A9_multiboot2_a_system_table_means_no_bios)
     CHECK(!build_boot.is_bios);
 }
 
-/* ---- ACPI, texts, modules, screen ------------------------------------- */
+/* ---- ACPI, texts, modules, screen ---------------------------------------- */
 
 CAIRN_TEST(A2_multiboot2_rsdp_is_in_the_tag_and_version_2_wins)
 {
@@ -625,7 +625,7 @@ CAIRN_TEST(A2_multiboot2_a_screen_without_colours_is_none)
     CHECK(!build_boot.framebuffer.is_present);
 }
 
-/* ---- What cannot be reached, and what the loader owns ----------------- */
+/* ---- What cannot be reached, and what the loader owns -------------------- */
 
 CAIRN_TEST(E6_multiboot2_a_block_cut_by_the_end_of_memory)
 {

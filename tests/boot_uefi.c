@@ -109,7 +109,7 @@ CAIRN_TEST(A6_uefi_no_other_attribute_matters)
     }
 }
 
-/* ---- The buffer ------------------------------------------------------- */
+/* ---- The buffer ---------------------------------------------------------- */
 
 static const struct test_map_entry some[] = {
     BUILD_ENTRY(0x0000, 0x3000, 7),
@@ -258,7 +258,7 @@ CAIRN_TEST(A10_uefi_the_map_is_copied)
     CHECK_TEXT(build_difference(&build_boot, &build_other), "");
 }
 
-/* ---- Real maps -------------------------------------------------------- */
+/* ---- Real maps ----------------------------------------------------------- */
 
 /* What ACPI 6.5, table 15.6, says, with the marks of GRUB and of Linux. */
 static enum cairn_memory_kind kind_of_e820(uint32_t number)

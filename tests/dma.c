@@ -33,7 +33,7 @@ static bool is_zero(const void *memory, size_t bytes)
     return bytes == 0;
 }
 
-/* ---- Buffers -------------------------------------------------------- */
+/* ---- Buffers ------------------------------------------------------------- */
 
 CAIRN_TEST(C21_dma_buffer_is_contiguous_aligned_and_zeroed)
 {
@@ -166,7 +166,7 @@ CAIRN_TEST(C21_dma_misuse_panics_if_asked)
     CHECK_PANIC((void)cairn_dma_pool_free(&pool, block.phys), "DMA block");
 }
 
-/* ---- Other cache policies ------------------------------------------- */
+/* ---- Other cache policies ------------------------------------------------ */
 
 /* A mapper that counts, and maps where the window is. */
 struct mapper_log {
@@ -245,7 +245,7 @@ CAIRN_TEST(C21_dma_mapper_that_fails_leaves_nothing_behind)
     CHECK(buffer.mapper == NULL);
 }
 
-/* ---- Pools ---------------------------------------------------------- */
+/* ---- Pools --------------------------------------------------------------- */
 
 static void create(const struct cairn_dma_request *block, unsigned slab_blocks)
 {

@@ -80,7 +80,7 @@ static void make_large(uint64_t frames)
     start(NULL);
 }
 
-/* ---- B1: order, each once, exhaustion --------------------------------- */
+/* ---- B1: order, each once, exhaustion ------------------------------------ */
 
 CAIRN_TEST(B1_frames_come_in_map_order_each_once)
 {
@@ -169,7 +169,7 @@ CAIRN_TEST(B1_init_refuses_nonsense)
     CHECK_EQ(cairn_early_init(&early, &example_map, NULL), CAIRN_NO_MEMORY_MAP);
 }
 
-/* ---- B2: the reserve -------------------------------------------------- */
+/* ---- B2: the reserve ----------------------------------------------------- */
 
 CAIRN_TEST(B2_the_reserve_is_last_in_first_out)
 {
@@ -232,7 +232,7 @@ CAIRN_TEST(B2_general_requests_never_take_the_reserve)
     check_empty();
 }
 
-/* ---- B3, B4, B5: the log ---------------------------------------------- */
+/* ---- B3, B4, B5: the log ------------------------------------------------- */
 
 static struct cairn_phys_range drained[CAIRN_EARLY_LOG_MAX];
 
@@ -425,7 +425,7 @@ CAIRN_TEST(B5_too_small_a_buffer_changes_nothing)
     check_drained(1, 0x5000, 0x6000);
 }
 
-/* ---- B6: another allocator on the same map ---------------------------- */
+/* ---- B6: another allocator on the same map ------------------------------- */
 
 CAIRN_TEST(B6_a_rebuilt_allocator_skips_what_was_consumed)
 {
@@ -515,7 +515,7 @@ CAIRN_TEST(B6_the_reserve_skips_too)
     CHECK_EQ(take_table(), 4);
 }
 
-/* ---- B7: the source interface ----------------------------------------- */
+/* ---- B7: the source interface -------------------------------------------- */
 
 CAIRN_TEST(B7_the_early_allocator_is_a_source)
 {
@@ -587,7 +587,7 @@ CAIRN_TEST(B7_a_source_without_functions_panics)
                 "alloc_table != NULL");
 }
 
-/* ---- B8, B9 ----------------------------------------------------------- */
+/* ---- B8, B9 -------------------------------------------------------------- */
 
 CAIRN_TEST(B8_the_end_of_the_highest_usable_range)
 {
@@ -711,7 +711,7 @@ CAIRN_TEST(B9_skipped_frames_are_not_named)
     check_used(2, 0x8000, 0x9000);
 }
 
-/* ---- The checker ------------------------------------------------------ */
+/* ---- The checker --------------------------------------------------------- */
 
 /* A good allocator with two frames in its reserve and two logged ranges. */
 static void make_good(void)

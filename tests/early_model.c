@@ -35,7 +35,7 @@ size_t early_model_runs(const struct early_model *model, bool is_given,
     return count;
 }
 
-/* ---- Beginning -------------------------------------------------------- */
+/* ---- Beginning ----------------------------------------------------------- */
 
 static bool is_skipped(const struct early_world *world, uint64_t address)
 {
@@ -160,7 +160,7 @@ const char *early_model_begin(struct early_model *model,
     return compare(model);
 }
 
-/* ---- Handing out ------------------------------------------------------ */
+/* ---- Handing out --------------------------------------------------------- */
 
 /* The lowest free page; EARLY_PAGES if none. */
 static size_t next_free(const struct early_model *model)
@@ -214,7 +214,7 @@ static const char *step_reserve(struct early_model *model, uint64_t count)
                : "how many were reserved";
 }
 
-/* ---- The log ---------------------------------------------------------- */
+/* ---- The log ------------------------------------------------------------- */
 
 static const char *step_record(struct early_model *model,
                                const struct early_call *call)
@@ -266,7 +266,7 @@ static const char *step_drain(struct early_model *model, size_t capacity)
     return NULL;
 }
 
-/* ---- The end ---------------------------------------------------------- */
+/* ---- The end ------------------------------------------------------------- */
 
 struct visited {
     size_t count;

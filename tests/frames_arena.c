@@ -62,7 +62,7 @@ bool frames_arena_is_filled(cairn_pfn pfn, uint64_t word)
         if (words[i] != word)
             return false;
     }
-    return cairn_frames_info(&arena.frames, pfn).use != CAIRN_FRAME_ABSENT;
+    return cairn_frames_info(&arena.frames, pfn).usage != CAIRN_FRAME_ABSENT;
 }
 
 void frames_arena_soil(uint64_t word)

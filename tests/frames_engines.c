@@ -22,7 +22,7 @@ static uint64_t room(const struct frames_build *build, cairn_order order)
     return total;
 }
 
-/* ---- C1, C10: every frame, once ------------------------------------- */
+/* ---- C1, C10: every frame, once ------------------------------------------ */
 
 static void distinct(struct frames_build *build)
 {
@@ -76,7 +76,7 @@ CAIRN_TEST(C10_every_frame_can_be_had_after_mixed_orders)
     on_all(exhaust_mixed);
 }
 
-/* ---- C4, C5: the lowest, split and merged --------------------------- */
+/* ---- C4, C5: the lowest, split and merged -------------------------------- */
 
 static void lowest_single(struct frames_build *build)
 {
@@ -141,7 +141,7 @@ CAIRN_TEST(C5_runs_reach_over_chunks)
     on_lowest(across_chunks);
 }
 
-/* ---- C6: alignment -------------------------------------------------- */
+/* ---- C6: alignment ------------------------------------------------------- */
 
 static void alignment(struct frames_build *build)
 {
@@ -190,7 +190,7 @@ CAIRN_TEST(C6_lowest_aligned_run)
     on_lowest(lowest_aligned);
 }
 
-/* ---- C7, C8, C9 ----------------------------------------------------- */
+/* ---- C7, C8, C9 ---------------------------------------------------------- */
 
 static void by_base(struct frames_build *build)
 {
@@ -237,7 +237,7 @@ CAIRN_TEST(C9_no_frames_are_refused)
     on_all(nothing);
 }
 
-/* ---- C11, A12: back to one block a zone ----------------------------- */
+/* ---- C11, A12: back to one block a zone ---------------------------------- */
 
 /* One maximal run in each zone, and none over the hole between them. */
 static void expect_whole_zones(struct frames_build *build)
@@ -294,7 +294,7 @@ CAIRN_TEST(A12_zones_never_merge_over_a_hole_of_one_frame)
     on_all_as_set(full_cycle);
 }
 
-/* ---- C17: the search goes on at the freed frame --------------------- */
+/* ---- C17: the search goes on at the freed frame -------------------------- */
 
 static void start_resuming(void)
 {
@@ -336,7 +336,7 @@ CAIRN_TEST(C10_every_frame_can_be_had_when_search_resumes)
     }
 }
 
-/* ---- C18: large blocks ---------------------------------------------- */
+/* ---- C18: large blocks --------------------------------------------------- */
 
 static void large_blocks(struct frames_build *build)
 {
@@ -375,7 +375,7 @@ CAIRN_TEST(C18_blocks_of_2_mib_to_1_gib)
     on_all_as_set(large_blocks);
 }
 
-/* ---- Limits, and memory that comes later ---------------------------- */
+/* ---- Limits, and memory that comes later --------------------------------- */
 
 static void below_4gib(struct frames_build *build)
 {
@@ -425,7 +425,7 @@ CAIRN_TEST(C12_memory_goes_and_comes_back_on_all_engines)
     on_all(come_and_go);
 }
 
-/* ---- Two engines, one opinion --------------------------------------- */
+/* ---- Two engines, one opinion -------------------------------------------- */
 
 static struct frames_build other;
 
@@ -467,7 +467,7 @@ CAIRN_TEST(C5_bitmap_and_freelist_choose_alike)
     }
 }
 
-/* ---- C2, C3: the bitmap --------------------------------------------- */
+/* ---- C2, C3: the bitmap -------------------------------------------------- */
 
 static bool is_bit_set(const struct cairn__bitmap *bitmap, uint64_t frame)
 {
@@ -492,8 +492,8 @@ CAIRN_TEST(C2_one_bit_a_frame_1_used_0_free)
         uint64_t frame = bitmap->origin + i;
         bool is_free =
             frames_build_has(&on_machine, frame, 1) &&
-            cairn_frames_info(&on_machine.frames, cairn_pfn_make(frame)).use ==
-                CAIRN_FRAME_FREE;
+            cairn_frames_info(&on_machine.frames, cairn_pfn_make(frame))
+                    .usage == CAIRN_FRAME_FREE;
 
         CHECK_EQ(is_bit_set(bitmap, frame), !is_free);
     }

@@ -10,7 +10,7 @@
 #define NO_LIMIT   UINT64_MAX
 #define LIMIT_4GIB ((uint64_t)1 << 20)
 
-/* ---- Frames and their places in the array --------------------------- */
+/* ---- Frames and their places in the array -------------------------------- */
 
 static uint32_t pick(struct frames_model *model, uint32_t limit)
 {
@@ -110,7 +110,7 @@ static bool fit(const struct frames_model *model, uint64_t count,
     return false;
 }
 
-/* ---- Blocks --------------------------------------------------------- */
+/* ---- Blocks -------------------------------------------------------------- */
 
 static void enter(struct frames_model *model, struct model_block block)
 {
@@ -140,7 +140,7 @@ static const struct model_block *head_at(const struct frames_model *model,
     return &model->blocks[value - 1];
 }
 
-/* ---- Allocation ----------------------------------------------------- */
+/* ---- Allocation ---------------------------------------------------------- */
 
 /* What was asked for, and what came of it. */
 struct answer {
@@ -245,7 +245,7 @@ static const char *alloc_run(struct frames_model *model)
     return judge(model, &answer);
 }
 
-/* ---- Release -------------------------------------------------------- */
+/* ---- Release ------------------------------------------------------------- */
 
 static const char *free_block(struct frames_model *model)
 {
@@ -366,7 +366,7 @@ static const char *free_range(struct frames_model *model)
     return NULL;
 }
 
-/* ---- Memory that comes and goes ------------------------------------- */
+/* ---- Memory that comes and goes ------------------------------------------ */
 
 static struct cairn_phys_range bytes_of(uint64_t first, uint64_t count)
 {
@@ -431,7 +431,7 @@ static const char *consume(struct frames_model *model)
                : "another number of frames was consumed";
 }
 
-/* ---- Steps ---------------------------------------------------------- */
+/* ---- Steps --------------------------------------------------------------- */
 
 void frames_model_start(struct frames_model *model)
 {
@@ -473,13 +473,14 @@ static const char *compare_info(struct frames_model *model)
     const struct model_block *block;
 
     if (value == GONE)
-        return info.use == CAIRN_FRAME_ABSENT ? NULL : "info: not absent";
+        return info.usage == CAIRN_FRAME_ABSENT ? NULL : "info: not absent";
     if (value == 0)
-        return info.use == CAIRN_FRAME_FREE || info.use == CAIRN_FRAME_CACHED
+        return info.usage == CAIRN_FRAME_FREE ||
+                       info.usage == CAIRN_FRAME_CACHED
                    ? NULL
                    : "info: not free";
     block = &model->blocks[value - 1];
-    return info.use == CAIRN_FRAME_ALLOCATED && info.owner == block->owner &&
+    return info.usage == CAIRN_FRAME_ALLOCATED && info.owner == block->owner &&
                    info.first.value == block->first &&
                    info.count == block->count
                ? NULL

@@ -8,7 +8,7 @@ uint64_t on_blocks[ON_FRAMES_MAX];
 
 static bool is_taken[ON_FRAMES_MAX];
 
-/* ---- Machines and engines ------------------------------------------- */
+/* ---- Machines and engines ------------------------------------------------ */
 
 void on_take_arena(struct frames_build *build)
 {
@@ -61,7 +61,7 @@ void on_lowest(void (*run)(struct frames_build *build))
     on_one(run, CAIRN_ENGINE_FREELIST, false);
 }
 
-/* ---- Short forms ---------------------------------------------------- */
+/* ---- Short forms --------------------------------------------------------- */
 
 uint64_t on_take_block(struct frames_build *build, cairn_order order)
 {

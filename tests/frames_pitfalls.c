@@ -4,7 +4,7 @@
  */
 #include "frames_on.h"
 
-/* ---- Pitfalls: defects of such allocators, see pitfalls.md ---------- */
+/* ---- Pitfalls: defects of such allocators, see pitfalls.md --------------- */
 
 static void used_frame_in_a_run(struct frames_build *build)
 {
@@ -74,9 +74,9 @@ static void not_ours(struct frames_build *build)
 
     for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++) {
         CHECK_EQ(on_give(build, strangers[i]), CAIRN_NOT_MEMORY);
-        CHECK_EQ(
-            cairn_frames_info(&build->frames, cairn_pfn_make(strangers[i])).use,
-            CAIRN_FRAME_ABSENT);
+        CHECK_EQ(cairn_frames_info(&build->frames, cairn_pfn_make(strangers[i]))
+                     .usage,
+                 CAIRN_FRAME_ABSENT);
     }
     CHECK_EQ(on_free_frames(build), total);
 }
@@ -206,7 +206,7 @@ static void neighbours(struct frames_build *build)
     CHECK_EQ(on_give(build, runs[0]), CAIRN_OK);
     CHECK_EQ(on_give(build, runs[1]), CAIRN_OK);
     info = cairn_frames_info(&build->frames, cairn_pfn_make(runs[2] + 3));
-    CHECK_EQ(info.use, CAIRN_FRAME_ALLOCATED);
+    CHECK_EQ(info.usage, CAIRN_FRAME_ALLOCATED);
     CHECK_EQ(info.first.value, runs[2]);
     CHECK_EQ(info.count, 7);
     CHECK_EQ(on_give(build, runs[2]), CAIRN_OK);

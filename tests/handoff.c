@@ -41,7 +41,7 @@ static enum cairn_handoff_error check(const struct cairn_handoff *handoff)
     return cairn_handoff_check(handoff, BUILD_KERNEL_VIRT);
 }
 
-/* ---- The rules -------------------------------------------------------- */
+/* ---- The rules ----------------------------------------------------------- */
 
 /* One field that gets another value: the rule that this breaks. */
 struct mutation {
@@ -347,7 +347,7 @@ CAIRN_TEST(A11_neither_screen_nor_command_line_is_needed)
     CHECK_EQ(check(&handoff), CAIRN_HANDOFF_FRAMEBUFFER_BAD_FORMAT);
 }
 
-/* ---- What becomes of it ----------------------------------------------- */
+/* ---- What becomes of it -------------------------------------------------- */
 
 CAIRN_TEST(A11_all_that_the_loader_tells)
 {
@@ -498,7 +498,7 @@ CAIRN_TEST(A4_handoff_more_ranges_than_there_is_room_for)
     CHECK_EQ(cairn_boot_from_handoff(&handoff, &build_boot), CAIRN_NO_SPACE);
 }
 
-/* ---- What the loader owns --------------------------------------------- */
+/* ---- What the loader owns ------------------------------------------------ */
 
 /* A stale map: one descriptor that calls all of the loader's memory usable. */
 static void take_stale(struct build *build, struct cairn_handoff *handoff)

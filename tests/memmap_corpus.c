@@ -23,7 +23,7 @@ struct cairn_boot corpus_boot;
 
 static struct spec_entry entries[CORPUS_ENTRIES_MAX];
 
-/* ---- What an entry is ------------------------------------------------- */
+/* ---- What an entry is ---------------------------------------------------- */
 
 /* ACPI Specification 6.5, table 15.6, "Address Range Types". */
 static enum cairn_memory_kind kind_of_e820(uint32_t number)
@@ -98,7 +98,7 @@ uint64_t corpus_floor(const struct test_map *from)
     return from->is_uefi ? 0 : CAIRN_MIB;
 }
 
-/* ---- Into the library ------------------------------------------------- */
+/* ---- Into the library ---------------------------------------------------- */
 
 static void put_little_endian(uint8_t *to, uint64_t value, int bytes)
 {
@@ -157,7 +157,7 @@ static void make(const struct test_map *from, bool is_reversed)
     CHECK_IN(from, corpus_boot.map.entries_added == from->count);
 }
 
-/* ---- Against the specification ---------------------------------------- */
+/* ---- Against the specification ------------------------------------------- */
 
 static void check_page(const struct test_map *from, uint64_t page)
 {
@@ -226,7 +226,7 @@ CAIRN_TEST(A4_maps_of_real_machines_in_reverse_are_the_same)
     }
 }
 
-/* ---- Usable memory ---------------------------------------------------- */
+/* ---- Usable memory ------------------------------------------------------- */
 
 /* The end of a usable entry that holds the byte; 0 if there is none. */
 static uint64_t usable_until(const struct test_map *from, uint64_t byte)
@@ -283,7 +283,7 @@ CAIRN_TEST(A13_maps_of_real_machines_lose_at_most_two_pages_an_entry)
     }
 }
 
-/* ---- Later calls ------------------------------------------------------ */
+/* ---- Later calls --------------------------------------------------------- */
 
 /* Whatever a boot leaves behind becomes usable, and nothing else does. */
 CAIRN_TEST(A14_maps_of_real_machines_are_reclaimed)

@@ -49,7 +49,7 @@ static void note(void *context, struct cairn_phys_range used)
     ranges[range_count++] = used;
 }
 
-/* ---- Maps ------------------------------------------------------------- */
+/* ---- Maps ---------------------------------------------------------------- */
 
 /* Frames between the lowest and the highest usable one counted as free. */
 CAIRN_TEST(pitfall_holes_between_usable_ranges_are_free)
@@ -199,7 +199,7 @@ CAIRN_TEST(pitfall_live_tables_are_reclaimed)
     CHECK_TEXT(example_text(), "100000-200000 boot loader");
 }
 
-/* ---- The log ---------------------------------------------------------- */
+/* ---- The log ------------------------------------------------------------- */
 
 /* Pages were counted from the size alone. */
 CAIRN_TEST(pitfall_an_unaligned_range_loses_its_last_page)

@@ -23,7 +23,7 @@ static uint64_t recent_start;
 static uint64_t recent_end;
 static enum cairn_memory_kind palette[PALETTE];
 
-/* ---- Random worlds ---------------------------------------------------- */
+/* ---- Random worlds ------------------------------------------------------- */
 
 static uint64_t random_base(size_t pages)
 {
@@ -98,7 +98,7 @@ static void begin_world(size_t capacity)
     CHECK_EQ(cairn_memmap_init(&map, storage, 2 * capacity), CAIRN_OK);
 }
 
-/* ---- Random calls ----------------------------------------------------- */
+/* ---- Random calls -------------------------------------------------------- */
 
 static uint64_t random_edge(void)
 {
@@ -225,7 +225,7 @@ static void change_later(void)
         random_step((enum spec_op)test_random_below(SPEC_OP_COUNT));
 }
 
-/* ---- Queries ---------------------------------------------------------- */
+/* ---- Queries ------------------------------------------------------------- */
 
 static uint64_t random_address(void)
 {
@@ -360,7 +360,7 @@ CAIRN_TEST(memmap_without_space_stays_as_it_is)
     }
 }
 
-/* ---- Order ------------------------------------------------------------ */
+/* ---- Order --------------------------------------------------------------- */
 
 static struct spec_call calls[ENTRIES_MAX];
 static struct cairn_memory_range former[STORAGE];
@@ -422,7 +422,7 @@ CAIRN_TEST(A4_the_order_of_entries_does_not_matter)
     }
 }
 
-/* ---- The two specifications agree ------------------------------------- */
+/* ---- The two specifications agree ---------------------------------------- */
 
 static struct spec_entry entries[ENTRIES_MAX];
 

@@ -166,7 +166,7 @@ CAIRN_TEST(A7_low_memory_can_be_reserved_and_stays_low_when_reclaimed)
     CHECK_TEXT(example_text(), "1000-5000 low memory, 5000-9000 usable");
 }
 
-/* ---- Arguments -------------------------------------------------------- */
+/* ---- Arguments ----------------------------------------------------------- */
 
 CAIRN_TEST(memmap_pins_refuse_nonsense)
 {

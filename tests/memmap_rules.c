@@ -7,7 +7,7 @@
 
 #define GIB CAIRN_GIB
 
-/* ---- A4: entries ------------------------------------------------------ */
+/* ---- A4: entries --------------------------------------------------------- */
 
 CAIRN_TEST(A4_unsorted_entries_are_sorted)
 {
@@ -220,7 +220,7 @@ CAIRN_TEST(A4_small_entries_in_one_page)
     example_finish_as("1000-2000 usable, 2000-3000 reserved");
 }
 
-/* ---- A5: holes -------------------------------------------------------- */
+/* ---- A5: holes ----------------------------------------------------------- */
 
 static struct cairn_early early;
 
@@ -283,7 +283,7 @@ CAIRN_TEST(A5_reserving_a_hole_does_not_make_it_memory)
                                "9000-b000 reserved");
 }
 
-/* ---- A8, A9, A12 ------------------------------------------------------ */
+/* ---- A8, A9, A12 --------------------------------------------------------- */
 
 CAIRN_TEST(A8_kinds_are_kept)
 {
@@ -425,7 +425,7 @@ CAIRN_TEST(A12_memory_across_4_gib_is_two_ranges)
     CHECK_EQ(range.end.value, 6 * GIB);
 }
 
-/* ---- A13: totals ------------------------------------------------------ */
+/* ---- A13: totals --------------------------------------------------------- */
 
 CAIRN_TEST(A13_totals_add_up)
 {
@@ -474,7 +474,7 @@ CAIRN_TEST(A13_totals_follow_a_reclaim)
     CHECK_EQ(totals.used_bytes, 0);
 }
 
-/* ---- A7: reserve ------------------------------------------------------ */
+/* ---- A7: reserve --------------------------------------------------------- */
 
 CAIRN_TEST(A7_what_is_reserved_is_not_usable_whatever_the_map_says)
 {
@@ -502,7 +502,7 @@ CAIRN_TEST(A7_a_reservation_does_not_loosen_a_stricter_kind)
     example_finish_as("1000-3000 ACPI NVS, 3000-4000 kernel, 4000-5000 usable");
 }
 
-/* ---- A15: nothing there ----------------------------------------------- */
+/* ---- A15: nothing there -------------------------------------------------- */
 
 CAIRN_TEST(A15_no_map)
 {
@@ -544,7 +544,7 @@ CAIRN_TEST(A15_entries_without_bytes_only)
     CHECK_EQ(cairn_memmap_end(&example_map, CAIRN_MEMORY_ALL_KINDS).value, 0);
 }
 
-/* ---- Arguments -------------------------------------------------------- */
+/* ---- Arguments ----------------------------------------------------------- */
 
 CAIRN_TEST(memmap_init_refuses_nonsense)
 {
@@ -618,7 +618,7 @@ CAIRN_TEST(memmap_that_is_not_finished_answers_no_query)
                 "is_finished");
 }
 
-/* ---- The checker ------------------------------------------------------ */
+/* ---- The checker --------------------------------------------------------- */
 
 /* A good map of two ranges, to be broken. */
 static void make_good_map(void)

@@ -26,7 +26,7 @@ bool spec_is_reclaimable(enum cairn_memory_kind kind)
            kind == CAIRN_MEMORY_ACPI_RECLAIM;
 }
 
-/* ---- The row of blocks and cells -------------------------------------- */
+/* ---- The row of blocks and cells ----------------------------------------- */
 
 /* Append one block, cut into cells unless `shape` is NULL. */
 static void append_block(struct spec *spec, uint64_t start, uint64_t end,
@@ -72,7 +72,7 @@ static uint64_t block_end(const struct spec *spec, size_t block)
     return spec->edges[spec->firsts[block + 1]];
 }
 
-/* ---- Add and reserve -------------------------------------------------- */
+/* ---- Add and reserve ----------------------------------------------------- */
 
 /* The bytes from `first` to `last`. */
 struct stretch {
@@ -168,7 +168,7 @@ static enum cairn_status spec_reserve(struct spec *spec,
     return CAIRN_OK;
 }
 
-/* ---- Finish ----------------------------------------------------------- */
+/* ---- Finish -------------------------------------------------------------- */
 
 static unsigned usable_or_low(const struct spec *spec, size_t block)
 {
@@ -221,7 +221,7 @@ static enum cairn_status spec_finish(struct spec *spec, uint64_t floor)
     return status;
 }
 
-/* ---- Pins and reclaim ------------------------------------------------- */
+/* ---- Pins and reclaim ---------------------------------------------------- */
 
 static bool pin_of(const struct spec_call *call, struct cairn_phys_range *out)
 {
@@ -302,7 +302,7 @@ spec_reclaim(struct spec *spec, const struct spec_call *call, uint64_t *bytes)
     return CAIRN_OK;
 }
 
-/* ---- Both side by side ------------------------------------------------ */
+/* ---- Both side by side --------------------------------------------------- */
 
 enum cairn_memory_kind spec_kind_of_block(const struct spec *spec, size_t index)
 {
@@ -465,7 +465,7 @@ const char *spec_step(struct spec *spec, struct cairn_memmap *map,
     return spec_compare(spec, map);
 }
 
-/* ---- For maps of any size --------------------------------------------- */
+/* ---- For maps of any size ------------------------------------------------ */
 
 static bool has_byte(const struct spec_entry *entry, uint64_t byte)
 {

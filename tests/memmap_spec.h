@@ -101,7 +101,7 @@ size_t spec_ranges(const struct spec *spec, struct cairn_memory_range *out);
 enum cairn_memory_kind spec_kind_of_block(const struct spec *spec,
                                           size_t index);
 
-/* ---- For maps of any size --------------------------------------------- */
+/* ---- For maps of any size ------------------------------------------------ */
 
 struct spec_entry {
     uint64_t base;

@@ -93,7 +93,7 @@ static cairn_pfn take_run(uint64_t count, enum cairn_owner owner)
     return pfn;
 }
 
-/* ---- Numbers -------------------------------------------------------- */
+/* ---- Numbers ------------------------------------------------------------- */
 
 CAIRN_TEST(C19_report_of_frames)
 {
@@ -145,7 +145,7 @@ CAIRN_TEST(C20_names_of_owners_and_engines)
     CHECK_TEXT(cairn_report_engine_name((enum cairn_frames_engine)9), "?");
 }
 
-/* ---- The picture ---------------------------------------------------- */
+/* ---- The picture --------------------------------------------------------- */
 
 /* Draw frames [first, end) of the arena, `columns` to a row. */
 static void draw(uint64_t first, uint64_t end, unsigned columns, unsigned rows,

@@ -47,7 +47,7 @@ struct cairn_dma_mapper {
     void *context; /* handed to both */
 };
 
-/* ---- Buffers -------------------------------------------------------- */
+/* ---- Buffers ------------------------------------------------------------- */
 
 /* What a buffer must be; zero in a field: no matter. */
 struct cairn_dma_request {
@@ -101,7 +101,7 @@ cairn_dma_alloc(struct cairn_frames *frames,
 enum cairn_status cairn_dma_free(struct cairn_frames *frames,
                                  struct cairn_dma_buffer *buffer);
 
-/* ---- Pools ---------------------------------------------------------- */
+/* ---- Pools --------------------------------------------------------------- */
 
 #define CAIRN_DMA_SLAB_BLOCKS     8 /* if create is not told */
 #define CAIRN_DMA_SLAB_BLOCKS_MAX 64

@@ -36,20 +36,20 @@ typedef unsigned cairn_order;
 
 /* What a frame is used for; for statistics and pictures. */
 enum cairn_owner {
-    CAIRN_OWNER_BOOT,    /* taken before this allocator existed */
-    CAIRN_OWNER_KERNEL,  /* anything without an owner of its own */
-    CAIRN_OWNER_TABLE,   /* page tables */
+    CAIRN_OWNER_BOOT,   /* taken before this allocator existed */
+    CAIRN_OWNER_KERNEL, /* anything without an owner of its own */
+    CAIRN_OWNER_TABLE,  /* page tables */
     CAIRN_OWNER_HEAP,
     CAIRN_OWNER_STACK,
     CAIRN_OWNER_DMA,
-    CAIRN_OWNER_USER,    /* user memory */
+    CAIRN_OWNER_USER, /* user memory */
     CAIRN_OWNER_COUNT
 };
 
-#define CAIRN_FRAME_ZEROED   0x1u /* contents are zero, else unspecified */
-#define CAIRN_FRAME_BELOW_4G 0x2u /* last byte below 4 GiB: 32-bit devices */
+#define CAIRN_FRAME_ZEROED    0x1u /* contents are zero, else unspecified */
+#define CAIRN_FRAME_BELOW_4G  0x2u /* last byte below 4 GiB: 32-bit devices */
 #define CAIRN_FRAME_BELOW_16M 0x4u /* last byte below 16 MiB: ISA devices */
-#define CAIRN_FRAME_RESERVE  0x8u /* may draw on the reserve */
+#define CAIRN_FRAME_RESERVE   0x8u /* may draw on the reserve */
 
 enum cairn_frames_engine {
     CAIRN_ENGINE_TREE,    /* fast, keeps 2 MiB blocks whole; the default */
@@ -68,7 +68,7 @@ struct cairn_frames;
 struct cairn_frames_config {
     enum cairn_frames_engine engine;
     enum cairn_misuse misuse;
-    bool has_magazines;      /* per-CPU caches; engines' documents say no */
+    bool has_magazines; /* per-CPU caches; engines' documents say no */
     /*
      * Bitmap engine, without magazines: the search for a single frame goes on
      * from where the last one ended, or from the frame freed since.
@@ -90,7 +90,7 @@ struct cairn_frames_config {
 /* The default: tree, status, magazines, one CPU, no reserve. */
 struct cairn_frames_config cairn_frames_config_default(void);
 
-/* ---- The allocator's state; private, here so that hosts can store it ---- */
+/* ---- The allocator's state; private, here so that hosts can store it ----- */
 
 #define CAIRN_FRAMES_CACHED_ORDERS 10
 #define CAIRN_FRAMES_CACHE_SLOTS   158 /* of all orders */
@@ -122,18 +122,18 @@ struct cairn_frames {
     struct cairn__slot *slots; /* constant after init; contents see section.h */
     uint64_t first_section;    /* constant: number of the first slot */
     uint64_t slot_count;       /* constant */
-    const struct cairn__engine *engine;   /* constant */
-    void *engine_data;                    /* constant; contents: see engine */
-    struct cairn_frames_config config;    /* constant */
-    struct cairn_lock lock;               /* the engine lock */
+    const struct cairn__engine *engine; /* constant */
+    void *engine_data;                  /* constant; contents: see engine */
+    struct cairn_frames_config config;  /* constant */
+    struct cairn_lock lock;             /* the engine lock */
     struct cairn__summary summaries[CAIRN_FRAMES_SUMMARIES]; /* [lock] */
-    uint64_t free_frames;                 /* [lock] not in any cache */
-    uint64_t total_frames;                /* [lock] */
-    uint64_t low_chunks; /* constant: chunks kept for limited requests */
+    uint64_t free_frames;  /* [lock] not in any cache */
+    uint64_t total_frames; /* [lock] */
+    uint64_t low_chunks;   /* constant: chunks kept for limited requests */
     struct cairn_frames_cpu cpus[CAIRN_CPU_MAX];
 };
 
-/* ---- Start ----------------------------------------------------------------- */
+/* ---- Start --------------------------------------------------------------- */
 
 /*
  * Take memory over from the early allocator.
@@ -156,7 +156,7 @@ cairn_frames_init(struct cairn_frames *frames, struct cairn_memmap *map,
                   struct cairn_early *early,
                   const struct cairn_frames_config *config);
 
-/* ---- Blocks ------------------------------------------------------------------ */
+/* ---- Blocks -------------------------------------------------------------- */
 
 /*
  * Allocate one block of 2^order frames.
@@ -189,14 +189,14 @@ enum cairn_status cairn_frames_free(struct cairn_frames *frames,
 enum cairn_status cairn_frames_free_order(struct cairn_frames *frames,
                                           cairn_pfn first, cairn_order order);
 
-/* ---- Runs -------------------------------------------------------------------- */
+/* ---- Runs ---------------------------------------------------------------- */
 
 /* What a run of frames must be; zero in a field: no matter. */
 struct cairn_run_request {
-    uint64_t count;  /* frames, at least 1 */
-    uint64_t align;  /* the first frame's number is a multiple; power of two */
-    cairn_phys end;  /* the last byte lies below */
-    unsigned flags;  /* CAIRN_FRAME_ZEROED and limits; not RESERVE */
+    uint64_t count; /* frames, at least 1 */
+    uint64_t align; /* the first frame's number is a multiple; power of two */
+    cairn_phys end; /* the last byte lies below */
+    unsigned flags; /* CAIRN_FRAME_ZEROED and limits; not RESERVE */
     enum cairn_owner owner;
 };
 
@@ -209,8 +209,7 @@ struct cairn_run_request {
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_frames_alloc_run(struct cairn_frames *frames,
-                       const struct cairn_run_request *request,
-                       cairn_pfn *out);
+                       const struct cairn_run_request *request, cairn_pfn *out);
 
 /*
  * Free everything that was allocated in [first, first + count), however many
@@ -223,17 +222,17 @@ cairn_frames_alloc_run(struct cairn_frames *frames,
 enum cairn_status cairn_frames_free_range(struct cairn_frames *frames,
                                           cairn_pfn first, uint64_t count);
 
-/* ---- Questions ---------------------------------------------------------------- */
+/* ---- Questions ----------------------------------------------------------- */
 
-enum cairn_frame_use {
+enum cairn_frame_usage {
     CAIRN_FRAME_FREE,
-    CAIRN_FRAME_CACHED,    /* free, in some CPU's magazine */
+    CAIRN_FRAME_CACHED, /* free, in some CPU's magazine */
     CAIRN_FRAME_ALLOCATED,
-    CAIRN_FRAME_ABSENT     /* no memory of this allocator */
+    CAIRN_FRAME_ABSENT /* no memory of this allocator */
 };
 
 struct cairn_frame_info {
-    enum cairn_frame_use use;
+    enum cairn_frame_usage usage;
     enum cairn_owner owner; /* of an allocated frame */
     cairn_pfn first;        /* where its block or run begins */
     uint64_t count;         /* frames of the block or run; 1 if not allocated */
@@ -261,7 +260,7 @@ cairn_pfn cairn_frames_end(const struct cairn_frames *frames);
 /* Single frames for page tables and the like; owner CAIRN_OWNER_TABLE. */
 struct cairn_source cairn_frames_source(struct cairn_frames *frames);
 
-/* ---- Memory that comes and goes ------------------------------------------------- */
+/* ---- Memory that comes and goes ------------------------------------------ */
 
 /*
  * Give the allocator new memory, page-aligned: a hot-plugged module, or what
@@ -312,7 +311,7 @@ uint64_t cairn_frames_consume(struct cairn_frames *frames,
 void cairn_frames_expect_used(struct cairn_frames *frames,
                               struct cairn_phys_range range);
 
-/* ---- Numbers ------------------------------------------------------------------ */
+/* ---- Numbers ------------------------------------------------------------- */
 
 struct cairn_frames_stats {
     uint64_t total_frames;
@@ -328,7 +327,7 @@ void cairn_frames_stats(struct cairn_frames *frames,
                         struct cairn_frames_stats *out);
 
 /* Is free memory, magazines not counted, below config.low_frames?  O(1). */
-bool cairn_frames_is_low(const struct cairn_frames *frames);
+bool cairn_frames_is_low(struct cairn_frames *frames);
 
 /* Verify all invariants, of front and engine; 0 if all hold. */
 unsigned cairn_frames_check(struct cairn_frames *frames);

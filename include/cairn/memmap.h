@@ -132,7 +132,7 @@ cairn_memmap_reserve(struct cairn_memmap *map, uint64_t base, uint64_t length,
 CAIRN_MUST_CHECK enum cairn_status cairn_memmap_finish(struct cairn_memmap *map,
                                                        cairn_phys floor);
 
-/* ---- Queries: of finished maps ---------------------------------------- */
+/* ---- Queries: of finished maps ------------------------------------------- */
 
 /* The kind of the byte at `phys`; CAIRN_MEMORY_NONE in a hole.  O(log n). */
 enum cairn_memory_kind cairn_memmap_kind_at(const struct cairn_memmap *map,
@@ -189,7 +189,7 @@ const char *cairn_memory_kind_name(enum cairn_memory_kind kind);
 /* Is that kind RAM (true) or unknown, device or broken (false)? */
 bool cairn_memory_kind_is_ram(enum cairn_memory_kind kind);
 
-/* ---- Reclaim: of finished maps ---------------------------------------- */
+/* ---- Reclaim: of finished maps ------------------------------------------- */
 
 /*
  * Declare that something alive is in [base, base + length): a page table that

@@ -21,7 +21,7 @@
 
 CAIRN_BEGIN_DECLS
 
-/* ---- Tier A ----------------------------------------------------------- */
+/* ---- Tier A -------------------------------------------------------------- */
 
 enum cairn_log_level {
     CAIRN_LOG_ERROR,   /* something failed that the user must know */
@@ -78,7 +78,7 @@ void cairn_platform_irq_restore(unsigned long state);
  */
 void *cairn_platform_phys_to_virt(cairn_phys start, size_t bytes);
 
-/* ---- Tier B ----------------------------------------------------------- */
+/* ---- Tier B -------------------------------------------------------------- */
 
 /*
  * The number of the CPU that executes the call, 0 .. cairn_platform_cpu_count()

@@ -41,7 +41,7 @@ void cairn_report_memmap_entries(const struct cairn_memmap *map, size_t first,
 void cairn_report_early(struct cairn_early *early,
                         const struct cairn_sink *sink);
 
-/* ---- Frames --------------------------------------------------------- */
+/* ---- Frames -------------------------------------------------------------- */
 
 /* "boot", "tables", ...; "tree", ...; "?" outside the enumeration. */
 const char *cairn_report_owner_name(enum cairn_owner owner);

@@ -23,10 +23,10 @@ enum cairn_status {
     CAIRN_NOT_REACHABLE, /* no window covers that physical address */
     CAIRN_NOT_FOUND,     /* no such entry */
     CAIRN_IN_USE,        /* something that still lives there forbids it */
-    CAIRN_DOUBLE_FREE,    /* it is free already */
-    CAIRN_NOT_FIRST,      /* inside a block: not the address it began at */
-    CAIRN_NOT_MEMORY,     /* nothing that this allocator owns */
-    CAIRN_WRONG_SIZE,     /* another size than it was allocated with */
+    CAIRN_DOUBLE_FREE,   /* it is free already */
+    CAIRN_NOT_FIRST,     /* inside a block: not the address it began at */
+    CAIRN_NOT_MEMORY,    /* nothing that this allocator owns */
+    CAIRN_WRONG_SIZE,    /* another size than it was allocated with */
     CAIRN_STATUS_COUNT
 };
 

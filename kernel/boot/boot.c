@@ -87,7 +87,7 @@ static void start_library(void)
             "memory map");
 }
 
-/* ---- The final tables, after Multiboot 2 and PVH ---------------------- */
+/* ---- The final tables, after Multiboot 2 and PVH ------------------------- */
 
 static bool alloc_table(void *context, uint64_t *phys)
 {
@@ -196,7 +196,7 @@ static void build_tables(void)
             "window");
 }
 
-/* ---- What the UEFI loader leaves alive -------------------------------- */
+/* ---- What the UEFI loader leaves alive ----------------------------------- */
 
 struct loader_pins {
     const struct cairn_handoff *handoff;
@@ -243,7 +243,7 @@ static void pin_loader(const struct cairn_handoff *handoff)
     pin_range_at(&pins, handoff->ranges[handoff->range_count - 1].start);
 }
 
-/* ---- The two ways in -------------------------------------------------- */
+/* ---- The two ways in ----------------------------------------------------- */
 
 static void start_kernel(void)
 {

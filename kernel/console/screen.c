@@ -88,7 +88,7 @@ static const uint8_t palette_rgb[16][3] = {
     {0xff, 0xff, 0xff},
 };
 
-/* ---- Drawing ---------------------------------------------------------- */
+/* ---- Drawing ------------------------------------------------------------- */
 
 static uint16_t *wanted_row(unsigned row)
 {
@@ -158,7 +158,7 @@ static void flush_if_affordable(void)
         screen_flush();
 }
 
-/* ---- Cells ------------------------------------------------------------ */
+/* ---- Cells --------------------------------------------------------------- */
 
 static void mark_dirty(unsigned from, unsigned to)
 {
@@ -216,7 +216,7 @@ static void put_code_point(uint32_t code_point)
     put_glyph(glyph);
 }
 
-/* ---- Escape sequences ------------------------------------------------- */
+/* ---- Escape sequences ---------------------------------------------------- */
 
 /* Parameter `i`; 0 if it is missing. */
 static unsigned parameter(unsigned i)
@@ -368,7 +368,7 @@ static void continue_sequence(uint8_t byte)
     }
 }
 
-/* ---- Bytes ------------------------------------------------------------ */
+/* ---- Bytes --------------------------------------------------------------- */
 
 static void take_control(uint8_t byte)
 {
@@ -436,7 +436,7 @@ void screen_write(const char *text, size_t bytes)
     flush_if_affordable();
 }
 
-/* ---- Start ------------------------------------------------------------ */
+/* ---- Start --------------------------------------------------------------- */
 
 static bool makes_sense(const struct cairn_framebuffer *framebuffer)
 {

@@ -26,7 +26,7 @@ struct take {
     uint64_t unreachable;
 };
 
-/* ---- Are they memory? ------------------------------------------------- */
+/* ---- Are they memory? ---------------------------------------------------- */
 
 static uint64_t word_for(cairn_phys frame, size_t i)
 {
@@ -80,7 +80,7 @@ static void for_each_frame(struct take *take,
     }
 }
 
-/* ---- Taking ----------------------------------------------------------- */
+/* ---- Taking -------------------------------------------------------------- */
 
 static void print_ranges(const struct take *take)
 {
@@ -174,7 +174,7 @@ static int run_take(int argc, char **argv)
     return take_blocks(wanted, (cairn_order)order);
 }
 
-/* ---- Giving, and the rest --------------------------------------------- */
+/* ---- Giving, and the rest ------------------------------------------------ */
 
 /* frames give ADDRESS [COUNT] */
 static int run_give(int argc, char **argv)

@@ -30,7 +30,7 @@ static int run_panic(int argc, char **argv)
 MONITOR_COMMAND(panic, "[TEXT]", "stop the kernel as a bug in it would",
                 run_panic)
 
-/* ---- Faults ----------------------------------------------------------- */
+/* ---- Faults -------------------------------------------------------------- */
 
 static int divide(void)
 {

@@ -43,7 +43,7 @@
 #define EDITOR_MARGIN       3u
 #define EDITOR_CTRL(letter) ((letter)&0x1f)
 
-/* ---- Output ----------------------------------------------------------- */
+/* ---- Output -------------------------------------------------------------- */
 
 /* Text that is put together, to be written at once. */
 struct editor_output {
@@ -116,7 +116,7 @@ static void draw(struct editor *editor)
     write_bytes(editor, output.text, output.bytes);
 }
 
-/* ---- Changes ---------------------------------------------------------- */
+/* ---- Changes ------------------------------------------------------------- */
 
 static bool is_printable(uint8_t byte)
 {
@@ -180,7 +180,7 @@ static void type(struct editor *editor, char c)
         draw(editor);
 }
 
-/* ---- History ---------------------------------------------------------- */
+/* ---- History ------------------------------------------------------------- */
 
 static bool is_same(const char *a, const char *b)
 {
@@ -238,7 +238,7 @@ static void show_newer(struct editor *editor)
     draw(editor);
 }
 
-/* ---- Completion ------------------------------------------------------- */
+/* ---- Completion ---------------------------------------------------------- */
 
 /* Where the word before the cursor begins, if it names a command. */
 static bool find_command(const struct editor *editor, size_t *begin)
@@ -308,7 +308,7 @@ static void complete(struct editor *editor)
         type(editor, ' ');
 }
 
-/* ---- Keys ------------------------------------------------------------- */
+/* ---- Keys ---------------------------------------------------------------- */
 
 static void go_begin(struct editor *editor)
 {
@@ -526,7 +526,7 @@ bool editor_input(struct editor *editor, uint8_t byte)
     return false;
 }
 
-/* ---- Start and check -------------------------------------------------- */
+/* ---- Start and check ----------------------------------------------------- */
 
 void editor_init(struct editor *editor, const struct editor_host *host)
 {

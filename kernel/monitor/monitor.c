@@ -19,7 +19,7 @@
 extern const struct monitor_command __start_monitor_commands[];
 extern const struct monitor_command __stop_monitor_commands[];
 
-/* ---- The table -------------------------------------------------------- */
+/* ---- The table ----------------------------------------------------------- */
 
 const struct monitor_command *monitor_find(const char *name)
 {
@@ -71,7 +71,7 @@ int monitor_unknown(const char *name)
                         name, nearest);
 }
 
-/* ---- Running ---------------------------------------------------------- */
+/* ---- Running ------------------------------------------------------------- */
 
 static bool is_space(char c)
 {
@@ -141,7 +141,7 @@ int monitor_run(const char *text)
     }
 }
 
-/* ---- Interaction ------------------------------------------------------ */
+/* ---- Interaction --------------------------------------------------------- */
 
 static void write_console(void *context, const char *text, size_t bytes)
 {
@@ -179,7 +179,7 @@ CAIRN_NORETURN void monitor_interactive(void)
     }
 }
 
-/* ---- For commands ----------------------------------------------------- */
+/* ---- For commands -------------------------------------------------------- */
 
 int monitor_fail(const char *format, ...)
 {

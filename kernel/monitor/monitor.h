@@ -68,7 +68,7 @@ int monitor_run(const char *text);
 /* Read commands from the console and run them, for ever. */
 CAIRN_NORETURN void monitor_interactive(void);
 
-/* ---- For commands ----------------------------------------------------- */
+/* ---- For commands -------------------------------------------------------- */
 
 /* Print one line; returns 1, the status of a command that failed. */
 int monitor_fail(const char *format, ...) CAIRN_PRINTF(1, 2);

@@ -34,7 +34,7 @@ bool text_begins_with(const char *text, const char *begin, size_t begin_length)
     return true;
 }
 
-/* ---- Distance --------------------------------------------------------- */
+/* ---- Distance ------------------------------------------------------------ */
 
 /* Row i of the table: distances of the first i characters of `a` from `b`. */
 typedef uint8_t text_row[TEXT_DISTANCE_MAX + 1];
@@ -75,7 +75,7 @@ unsigned text_distance(const char *a, const char *b)
     return rows[length_a % 3][length_b];
 }
 
-/* ---- Numbers ---------------------------------------------------------- */
+/* ---- Numbers ------------------------------------------------------------- */
 
 /* The value of a digit, or `base` if it is none. */
 static unsigned digit_value(char c, unsigned base)

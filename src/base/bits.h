@@ -1,5 +1,7 @@
 /*
  * base/bits.h - counting and finding bits, without the compiler's library.
+ *
+ * On i386, 64-bit words are taken in halves: the compiler would call libgcc.
  */
 #ifndef CAIRN__BITS_H
 #define CAIRN__BITS_H
@@ -11,13 +13,23 @@
 /* Number of the lowest set bit; `word` is not 0. */
 static inline unsigned cairn__bit_lowest(uint64_t word)
 {
-    return (unsigned)__builtin_ctzll(word);
+    uint32_t low = (uint32_t)word;
+
+    if (sizeof(unsigned long) == sizeof(word))
+        return (unsigned)__builtin_ctzl((unsigned long)word);
+    return low != 0 ? (unsigned)__builtin_ctz(low)
+                    : 32 + (unsigned)__builtin_ctz((uint32_t)(word >> 32));
 }
 
 /* Number of the highest set bit; `word` is not 0. */
 static inline unsigned cairn__bit_highest(uint64_t word)
 {
-    return 63 - (unsigned)__builtin_clzll(word);
+    uint32_t high = (uint32_t)(word >> 32);
+
+    if (sizeof(unsigned long) == sizeof(word))
+        return 63 - (unsigned)__builtin_clzl((unsigned long)word);
+    return high != 0 ? 63 - (unsigned)__builtin_clz(high)
+                     : 31 - (unsigned)__builtin_clz((uint32_t)word);
 }
 
 /*

@@ -57,7 +57,7 @@
 #define WORD_BITS  64
 #define ORDERS     (CAIRN_ORDER_MAX + 1)
 
-/* ---- Bits ----------------------------------------------------------- */
+/* ---- Bits ---------------------------------------------------------------- */
 
 /* Set or clear the bits of [first, first + count), which are the opposite. */
 static void write_bits(struct cairn__bitmap *bitmap, uint64_t first,
@@ -111,7 +111,7 @@ static uint64_t run_begin(const struct cairn__bitmap *bitmap, uint64_t at,
     return floor;
 }
 
-/* ---- Summaries ------------------------------------------------------ */
+/* ---- Summaries ----------------------------------------------------------- */
 
 static unsigned place_shift(cairn_order order)
 {
@@ -220,7 +220,7 @@ static void mark(struct cairn__bitmap *bitmap, uint64_t first, uint64_t count,
         refresh_word(bitmap, i);
 }
 
-/* ---- Search --------------------------------------------------------- */
+/* ---- Search -------------------------------------------------------------- */
 
 /*
  * The lowest free block of 2^order frames, at most a word, in word `number`
@@ -317,7 +317,7 @@ static bool find_from_cursor(struct cairn__bitmap *bitmap,
     return true;
 }
 
-/* ---- The interface -------------------------------------------------- */
+/* ---- The interface ------------------------------------------------------- */
 
 static size_t bitmap_take(struct cairn_frames *frames, cairn_order order,
                           struct cairn__pfn_range window, cairn_pfn *out,
@@ -380,7 +380,7 @@ static void bitmap_give_run(struct cairn_frames *frames, cairn_pfn first,
     bitmap->cursor = first.value;
 }
 
-/* ---- Start and new memory ------------------------------------------- */
+/* ---- Start and new memory ------------------------------------------------ */
 
 static struct cairn__bitmap make_empty(const struct cairn_frames *frames)
 {
@@ -435,7 +435,7 @@ static void bitmap_add(struct cairn_frames *frames, cairn_pfn first,
     mark(bitmap, first.value, count, false);
 }
 
-/* ---- The checker ---------------------------------------------------- */
+/* ---- The checker --------------------------------------------------------- */
 
 static bool is_free(const struct cairn_frames *frames, uint64_t pfn)
 {

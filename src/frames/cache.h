@@ -20,10 +20,11 @@ struct cairn__cache_place {
 
 static inline struct cairn__cache_place cairn__cache_place(cairn_order order)
 {
-    static const struct cairn__cache_place places[CAIRN_FRAMES_CACHED_ORDERS] = {
-        [0] = {0, 128}, [1] = {128, 8}, [2] = {136, 8},
-        [3] = {144, 8}, [4] = {152, 4}, [9] = {156, 2},
-    };
+    static const struct cairn__cache_place places[CAIRN_FRAMES_CACHED_ORDERS] =
+        {
+            [0] = {0, 128}, [1] = {128, 8}, [2] = {136, 8},
+            [3] = {144, 8}, [4] = {152, 4}, [9] = {156, 2},
+        };
 
     return places[order];
 }

@@ -40,7 +40,7 @@
 
 #define CACHE_LINE 64u
 
-/* ---- Buffers -------------------------------------------------------- */
+/* ---- Buffers ------------------------------------------------------------- */
 
 static bool is_power_or_zero(uint64_t value)
 {
@@ -153,10 +153,10 @@ static enum cairn_status verify(const struct cairn_frames *frames,
     cairn_pfn first = cairn_pfn_of(buffer->phys);
     struct cairn_frame_info info = cairn_frames_info(frames, first);
 
-    if (buffer->frames == 0 || info.use == CAIRN_FRAME_FREE ||
-        info.use == CAIRN_FRAME_CACHED)
+    if (buffer->frames == 0 || info.usage == CAIRN_FRAME_FREE ||
+        info.usage == CAIRN_FRAME_CACHED)
         return CAIRN_DOUBLE_FREE;
-    if (info.use == CAIRN_FRAME_ABSENT || info.owner != CAIRN_OWNER_DMA)
+    if (info.usage == CAIRN_FRAME_ABSENT || info.owner != CAIRN_OWNER_DMA)
         return CAIRN_NOT_MEMORY;
     if (info.first.value != first.value)
         return CAIRN_NOT_FIRST;
@@ -180,7 +180,7 @@ enum cairn_status cairn_dma_free(struct cairn_frames *frames,
     return status;
 }
 
-/* ---- Pools: start and end ------------------------------------------- */
+/* ---- Pools: start and end ------------------------------------------------ */
 
 /* From block to block: aligned, and no block across a boundary. */
 static uint64_t stride_of(const struct cairn_dma_request *block)
@@ -232,7 +232,7 @@ enum cairn_status cairn_dma_pool_destroy(struct cairn_dma_pool *pool)
     return CAIRN_OK;
 }
 
-/* ---- Pools: slabs --------------------------------------------------- */
+/* ---- Pools: slabs -------------------------------------------------------- */
 
 static uint64_t all_blocks(const struct cairn_dma_pool *pool)
 {
@@ -305,7 +305,7 @@ uint64_t cairn_dma_pool_trim(struct cairn_dma_pool *pool)
     return frames;
 }
 
-/* ---- Pools: blocks -------------------------------------------------- */
+/* ---- Pools: blocks ------------------------------------------------------- */
 
 /* NO_MEMORY: the pool must grow first. */
 static enum cairn_status take_block(struct cairn_dma_pool *pool,
@@ -402,7 +402,7 @@ enum cairn_status cairn_dma_pool_free(struct cairn_dma_pool *pool,
     return status;
 }
 
-/* ---- Pools: numbers ------------------------------------------------- */
+/* ---- Pools: numbers ------------------------------------------------------ */
 
 void cairn_dma_pool_stats(struct cairn_dma_pool *pool,
                           struct cairn_dma_pool_stats *out)

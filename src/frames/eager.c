@@ -34,7 +34,7 @@ static void set_count(const struct cairn__chunk *chunk, unsigned count)
         chunk->slot->empty &= ~bit;
 }
 
-/* ---- New memory ----------------------------------------------------- */
+/* ---- New memory ---------------------------------------------------------- */
 
 /* The chunk gets its first memory: from ABSENT to DENSE. */
 static void open_chunk(const struct cairn__chunk *chunk)
@@ -79,7 +79,7 @@ void cairn__eager_add(struct cairn_frames *frames, uint64_t first,
     }
 }
 
-/* ---- Frames change hands -------------------------------------------- */
+/* ---- Frames change hands ------------------------------------------------- */
 
 void cairn__eager_take(struct cairn_frames *frames, uint64_t first,
                        uint64_t count)
@@ -164,7 +164,7 @@ struct cairn__pfn_range cairn__eager_window(const struct cairn_frames *frames,
     return inside;
 }
 
-/* ---- The checker ---------------------------------------------------- */
+/* ---- The checker --------------------------------------------------------- */
 
 /* Free frames of a chunk, or -1 if the engine and a state disagree. */
 static int check_frames(const struct cairn_frames *frames, uint64_t first,

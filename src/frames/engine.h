@@ -33,8 +33,7 @@ struct cairn__engine {
      * Returns how many were taken; 0: there is none.
      */
     size_t (*take)(struct cairn_frames *frames, cairn_order order,
-                   struct cairn__pfn_range window, cairn_pfn *out,
-                   size_t max);
+                   struct cairn__pfn_range window, cairn_pfn *out, size_t max);
 
     /* Give blocks back; their states are FREE already (order < 9). */
     void (*give)(struct cairn_frames *frames, cairn_order order,

@@ -158,8 +158,8 @@ bool cairn__frames_clear(cairn_pfn first, uint64_t count)
     return true;
 }
 
-static CAIRN_NOINLINE enum cairn_status alloc_slow(const struct request *request,
-                                    cairn_pfn *out)
+static CAIRN_NOINLINE enum cairn_status
+alloc_slow(const struct request *request, cairn_pfn *out)
 {
     cairn_pfn pfn = {0};
 
@@ -207,7 +207,7 @@ enum cairn_status cairn_frames_alloc(struct cairn_frames *frames,
     return alloc_slow(&request, out);
 }
 
-/* ---- Release -------------------------------------------------------------- */
+/* ---- Release ------------------------------------------------------------- */
 
 static void give_direct(struct cairn_frames *frames, cairn_pfn first,
                         cairn_order order)
@@ -232,7 +232,8 @@ static CAIRN_NOINLINE void release_slow(struct cairn_frames *frames,
     if (order == CAIRN__ORDER_RUN) {
         uint64_t count = cairn__run_length(frames, first);
 
-        cpu->freed[(*cairn__frames_state(frames, first) >> 5) - 1u] += count - 1;
+        cpu->freed[(*cairn__frames_state(frames, first) >> 5) - 1u] +=
+            count - 1;
         cairn__run_give(frames, first, count);
         return;
     }
@@ -311,7 +312,7 @@ void cairn_frames_drain(struct cairn_frames *frames)
         cairn__cache_drain(frames, cpu);
 }
 
-/* ---- As a source of frames -------------------------------------------------- */
+/* ---- As a source of frames ----------------------------------------------- */
 
 static enum cairn_status source_alloc(void *context, cairn_pfn *out)
 {

@@ -60,7 +60,7 @@ struct wish {
     unsigned align_order;
 };
 
-/* ---- Runs in one line ----------------------------------------------- */
+/* ---- Runs in one line ---------------------------------------------------- */
 
 /* The first bit of a line from `at` on that is set, or is not; 512: none. */
 static unsigned scan(const uint64_t *line, unsigned at, bool wanted)
@@ -125,7 +125,7 @@ static void sum_up(const uint64_t *line, uint64_t chunk,
     }
 }
 
-/* ---- Lines ---------------------------------------------------------- */
+/* ---- Lines --------------------------------------------------------------- */
 
 static uint64_t *line_of(const struct cairn_frames *frames, uint64_t frame)
 {
@@ -157,7 +157,7 @@ static void copy_line(const struct cairn_frames *frames, uint64_t chunk,
                           (unsigned)(end - window.end));
 }
 
-/* ---- The tree ------------------------------------------------------- */
+/* ---- The tree ------------------------------------------------------------ */
 
 static uint64_t node_frames(unsigned level)
 {
@@ -273,7 +273,7 @@ static void write_bits(struct cairn_frames *frames, uint64_t first,
     }
 }
 
-/* ---- First fit ------------------------------------------------------ */
+/* ---- First fit ----------------------------------------------------------- */
 
 /* Where a search is: before node `number` of `level`. */
 struct walk {
@@ -344,7 +344,7 @@ static bool find(const struct cairn_frames *frames, struct wish wish,
     return false;
 }
 
-/* ---- The interface -------------------------------------------------- */
+/* ---- The interface ------------------------------------------------------- */
 
 /*
  * Take blocks of less than a chunk: the first one is known, the following are
@@ -445,7 +445,7 @@ static void freelist_give_run(struct cairn_frames *frames, cairn_pfn first,
     refresh(frames, first.value, count);
 }
 
-/* ---- Start and new memory ------------------------------------------- */
+/* ---- Start and new memory ------------------------------------------------ */
 
 /* Lay the levels out; the number of nodes of all stored ones. */
 static uint64_t plan(const struct cairn_frames *frames,
@@ -494,7 +494,7 @@ static void freelist_add(struct cairn_frames *frames, cairn_pfn first,
     refresh(frames, first.value, count);
 }
 
-/* ---- The checker ---------------------------------------------------- */
+/* ---- The checker --------------------------------------------------------- */
 
 static bool is_free(const struct cairn_frames *frames, uint64_t frame)
 {

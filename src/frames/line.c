@@ -124,7 +124,8 @@ unsigned cairn__line_count(const uint64_t *line, unsigned first, unsigned count)
         unsigned bit = first % 64;
         unsigned part = count < 64 - bit ? count : 64 - bit;
 
-        total += cairn__bit_count(line[first / 64] & cairn__bit_mask(bit, part));
+        total +=
+            cairn__bit_count(line[first / 64] & cairn__bit_mask(bit, part));
         first += part;
         count -= part;
     }

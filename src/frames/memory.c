@@ -11,8 +11,8 @@
  *
  * TESTS  tests/frames_memory.c
  */
-#include "base/lock.h"
 #include "base/memory.h"
+#include "base/lock.h"
 #include "frames/engine.h"
 #include "frames/section.h"
 #include "frames/tree.h"
@@ -48,7 +48,7 @@ static bool is_covered(const struct cairn_frames *frames,
            pfns.end <= cairn_frames_end(frames).value;
 }
 
-/* ---- Adding ----------------------------------------------------------------- */
+/* ---- Adding -------------------------------------------------------------- */
 
 static bool is_absent(const struct cairn_frames *frames,
                       struct cairn__pfn_range pfns)
@@ -110,7 +110,7 @@ enum cairn_status cairn_frames_add(struct cairn_frames *frames,
     return CAIRN_OK;
 }
 
-/* ---- Removing ----------------------------------------------------------------- */
+/* ---- Removing ------------------------------------------------------------ */
 
 static bool take_exactly(struct cairn_frames *frames,
                          struct cairn__pfn_range pfns)
@@ -141,7 +141,7 @@ enum cairn_status cairn_frames_remove(struct cairn_frames *frames,
     return take_exactly(frames, pfns) ? CAIRN_OK : CAIRN_IN_USE;
 }
 
-/* ---- Reclaim -------------------------------------------------------------------- */
+/* ---- Reclaim ------------------------------------------------------------- */
 
 /* One range of the map that has just become usable, above the floor. */
 static enum cairn_status add_reclaimed(struct cairn_frames *frames,
@@ -153,8 +153,7 @@ static enum cairn_status add_reclaimed(struct cairn_frames *frames,
     while (cairn_memmap_next(map, CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_USABLE),
                              window, &range)) {
         enum cairn_status status = cairn_frames_add(
-            frames,
-            cairn_phys_range_make(range.start.value, range.end.value));
+            frames, cairn_phys_range_make(range.start.value, range.end.value));
 
         if (status != CAIRN_OK)
             return status;
@@ -174,8 +173,8 @@ enum cairn_status cairn_frames_reclaim(struct cairn_frames *frames,
 
     if ((unsigned)kind >= CAIRN_MEMORY_KIND_COUNT)
         return CAIRN_BAD_ARGUMENT;
-    while (cairn_memmap_next(map, CAIRN_MEMORY_KIND_BIT(kind), window,
-                             &range)) {
+    while (
+        cairn_memmap_next(map, CAIRN_MEMORY_KIND_BIT(kind), window, &range)) {
         struct cairn_phys_range part =
             cairn_phys_range_make(range.start.value, range.end.value);
         enum cairn_status status = cairn_memmap_reclaim(map, part, kind, NULL);
@@ -194,7 +193,7 @@ enum cairn_status cairn_frames_reclaim(struct cairn_frames *frames,
     return CAIRN_OK;
 }
 
-/* ---- Late news of the boot --------------------------------------------------------- */
+/* ---- Late news of the boot ----------------------------------------------- */
 
 /* Take one frame if it is free. */
 static bool consume_frame(struct cairn_frames *frames, uint64_t at)
@@ -205,7 +204,8 @@ static bool consume_frame(struct cairn_frames *frames, uint64_t at)
     bool taken = frames->engine->take_run(frames, 1, 1, window, &pfn);
 
     if (taken) {
-        *cairn__frames_state(frames, pfn) = cairn__state_of(CAIRN_OWNER_BOOT, 0);
+        *cairn__frames_state(frames, pfn) =
+            cairn__state_of(CAIRN_OWNER_BOOT, 0);
         frames->cpus[cairn_platform_cpu()].allocated[CAIRN_OWNER_BOOT]++;
     }
     cairn__lock_release(&frames->lock, state);
@@ -245,7 +245,7 @@ void cairn_frames_expect_used(struct cairn_frames *frames,
 
     for (uint64_t at = pfns.start; at < pfns.end; at++) {
         cairn_pfn pfn = {at};
-        enum cairn_frame_use use = cairn_frames_info(frames, pfn).use;
+        enum cairn_frame_usage use = cairn_frames_info(frames, pfn).usage;
 
         if (use == CAIRN_FRAME_FREE || use == CAIRN_FRAME_CACHED)
             cairn__panic("frames: %#llx is in use, but free for allocation",

@@ -7,6 +7,7 @@
  *
  * TESTS  tests/frames_query.c
  */
+#include "base/lock.h"
 #include "frames/run.h"
 #include "frames/section.h"
 
@@ -21,10 +22,13 @@ cairn_pfn cairn_frames_end(const struct cairn_frames *frames)
                           << CAIRN__SECTION_ORDER);
 }
 
-bool cairn_frames_is_low(const struct cairn_frames *frames)
+bool cairn_frames_is_low(struct cairn_frames *frames)
 {
-    return __atomic_load_n(&frames->free_frames, __ATOMIC_RELAXED) <
-           frames->config.low_frames;
+    unsigned long state = cairn__lock_acquire(&frames->lock);
+    bool is_low = frames->free_frames < frames->config.low_frames;
+
+    cairn__lock_release(&frames->lock, state);
+    return is_low;
 }
 
 /* The first frame of the block of order 9 or more that `pfn` is part of. */
@@ -54,7 +58,7 @@ static struct cairn_frame_info info_of_head(const struct cairn_frames *frames,
 
     if (state < CAIRN__STATE_HEAD)
         return info;
-    info.use = CAIRN_FRAME_ALLOCATED;
+    info.usage = CAIRN_FRAME_ALLOCATED;
     info.owner = (enum cairn_owner)((state >> 5) - 1);
     info.count = order == CAIRN__ORDER_RUN ? cairn__run_length(frames, head)
                                            : (uint64_t)1 << order;
@@ -72,7 +76,7 @@ struct cairn_frame_info cairn_frames_info(const struct cairn_frames *frames,
         return info;
     switch (cairn__frames_kind(frames, pfn)) {
     case CAIRN__CHUNK_EMPTY:
-        info.use = CAIRN_FRAME_FREE;
+        info.usage = CAIRN_FRAME_FREE;
         return info;
     case CAIRN__CHUNK_ABSENT:
         return info;
@@ -86,20 +90,20 @@ struct cairn_frame_info cairn_frames_info(const struct cairn_frames *frames,
     if (state == CAIRN__STATE_ABSENT)
         return info;
     if (state == CAIRN__STATE_FREE) {
-        info.use = CAIRN_FRAME_FREE;
+        info.usage = CAIRN_FRAME_FREE;
         return info;
     }
     return info_of_head(frames, split_head(frames, pfn));
 }
 
-/* ---- Sums ------------------------------------------------------------------- */
+/* ---- Sums ---------------------------------------------------------------- */
 
 static void add(struct cairn_frames_census *census,
                 const struct cairn_frame_info *info, uint64_t frames)
 {
-    if (info->use == CAIRN_FRAME_ALLOCATED)
+    if (info->usage == CAIRN_FRAME_ALLOCATED)
         census->owner_frames[info->owner] += frames;
-    else if (info->use == CAIRN_FRAME_ABSENT)
+    else if (info->usage == CAIRN_FRAME_ABSENT)
         census->absent_frames += frames;
     else
         census->free_frames += frames;
@@ -117,7 +121,7 @@ static uint64_t reach(const struct cairn_frames *frames, cairn_pfn pfn,
                    : end;
     else if (cairn__frames_kind(frames, pfn) < CAIRN__CHUNK_SPARSE)
         stop = (pfn.value | (CAIRN__CHUNK_FRAMES - 1)) + 1;
-    else if (info->use == CAIRN_FRAME_ALLOCATED)
+    else if (info->usage == CAIRN_FRAME_ALLOCATED)
         stop = info->first.value + info->count;
     return cairn__min(stop, end) - pfn.value;
 }

@@ -1,8 +1,9 @@
 /*
  * frames/run.c - runs of any number of frames, and ranges of them.
  *
- * HOW    The first frame of a run has a state of order RUN, all others are TAIL;
- *        so its length is known when it is freed.  The engine finds the place.
+ * HOW    The first frame of a run has a state of order RUN, all others are
+ *        TAIL, so its length is known when it is freed.  The engine finds the
+ *        place.
  *
  * LOCKS  Engine lock, rank FRAMES.
  *
@@ -29,7 +30,7 @@ uint64_t cairn__frames_limit(unsigned flags)
     return (flags & CAIRN_FRAME_BELOW_4G) != 0 ? LIMIT_4GIB : NO_LIMIT;
 }
 
-/* ---- Allocation --------------------------------------------------------- */
+/* ---- Allocation ---------------------------------------------------------- */
 
 static bool is_valid(const struct cairn_run_request *request)
 {
@@ -63,10 +64,9 @@ static bool take(struct cairn_frames *frames,
     if (request->end.value != 0)
         window.end = cairn__min(window.end, cairn_pfn_of(request->end).value);
     state = cairn__lock_acquire(&frames->lock);
-    taken = frames->free_frames >=
-                frames->config.reserve_frames + request->count &&
-            frames->engine->take_run(frames, request->count, align, window,
-                                     out);
+    taken =
+        frames->free_frames >= frames->config.reserve_frames + request->count &&
+        frames->engine->take_run(frames, request->count, align, window, out);
     cairn__lock_release(&frames->lock, state);
     if (!taken)
         return false;
@@ -109,7 +109,7 @@ cairn_frames_alloc_run(struct cairn_frames *frames,
     return CAIRN_OK;
 }
 
-/* ---- Release -------------------------------------------------------------- */
+/* ---- Release ------------------------------------------------------------- */
 
 uint64_t cairn__run_length(const struct cairn_frames *frames, cairn_pfn first)
 {

@@ -8,9 +8,9 @@
  *
  * HOW    Metadata are initialised when they are first needed: a section when
  *        one of its chunks is first split or handed out, the states of a chunk
- *        when it is first split.  Until then the directory leads to one shared,
- *        section in which every chunk is empty and which nobody writes, so a look-up needs no
- *        test.  That makes start-up independent of the size of memory but for
+ *        when it is first split.  Until then the directory leads to one shared
+ *        section in which every chunk is empty and which nobody writes, so a
+ *        look-up needs no test.  That makes start-up independent of the size of memory but for
  *        one directory entry a section.
  *
  * STATES of a frame
@@ -116,8 +116,7 @@ cairn__frames_slot(const struct cairn_frames *frames, cairn_pfn pfn)
 
 static inline unsigned cairn__frames_chunk_number(cairn_pfn pfn)
 {
-    return (unsigned)(pfn.value >> CAIRN__CHUNK_ORDER) %
-           CAIRN__SECTION_CHUNKS;
+    return (unsigned)(pfn.value >> CAIRN__CHUNK_ORDER) % CAIRN__SECTION_CHUNKS;
 }
 
 /* The section's metadata; any context. */

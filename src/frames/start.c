@@ -54,7 +54,7 @@ struct cairn_frames_config cairn_frames_config_default(void)
     return config;
 }
 
-/* ---- Storage ---------------------------------------------------------------- */
+/* ---- Storage ------------------------------------------------------------- */
 
 /* Where metadata come from: usable memory, from the top down. */
 struct store {
@@ -205,8 +205,7 @@ static bool build_directory(struct cairn_frames *frames, struct store *store)
     size_t words = cairn__summary_words(slots);
     uint64_t *storage;
 
-    frames->slots =
-        take_storage(store, slots * sizeof(struct cairn__slot));
+    frames->slots = take_storage(store, slots * sizeof(struct cairn__slot));
     storage = take_storage(store, CAIRN_FRAMES_SUMMARIES * words * 8);
     if (frames->slots == NULL || storage == NULL)
         return false;
@@ -217,7 +216,7 @@ static bool build_directory(struct cairn_frames *frames, struct store *store)
     return add_sections(frames, store) && start_engine(frames, store);
 }
 
-/* ---- What is free, and what is not ------------------------------------------- */
+/* ---- What is free, and what is not --------------------------------------- */
 
 static void add_usable(struct cairn_frames *frames,
                        const struct cairn_memmap *map)

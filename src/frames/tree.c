@@ -49,12 +49,12 @@
  *
  * TESTS  tests/frames_*.c, fuzz/frames.c; make bench B=frames
  */
+#include "frames/tree.h"
 #include "base/memory.h"
 #include "frames/engine.h"
 #include "frames/line.h"
 #include "frames/section.h"
 #include "frames/summary.h"
-#include "frames/tree.h"
 
 /* Classes: S chunks by free frames, M chunks by largest run, EMPTY last. */
 #define CLASS_S_COUNT 4
@@ -69,7 +69,7 @@
 #define CHUNKS_16MIB 8u
 #define CHUNKS_4GIB  2048u
 
-/* ---- Chunks --------------------------------------------------------------- */
+/* ---- Chunks -------------------------------------------------------------- */
 
 static struct cairn__section *section_of(const struct cairn__chunk *chunk)
 {
@@ -98,8 +98,8 @@ static struct cairn__chunk chunk_at(struct cairn_frames *frames,
 
 static struct cairn__chunk chunk_of(struct cairn_frames *frames, cairn_pfn pfn)
 {
-    size_t slot = (size_t)((pfn.value >> CAIRN__SECTION_ORDER) -
-                           frames->first_section);
+    size_t slot =
+        (size_t)((pfn.value >> CAIRN__SECTION_ORDER) - frames->first_section);
 
     return chunk_at(frames, slot, cairn__frames_chunk_number(pfn));
 }
@@ -109,11 +109,11 @@ static uint64_t first_frame(const struct cairn_frames *frames,
 {
     uint64_t section = frames->first_section + chunk->slot_number;
 
-    return section << CAIRN__SECTION_ORDER |
-           (uint64_t)chunk->number << CAIRN__CHUNK_ORDER;
+    return section << CAIRN__SECTION_ORDER | (uint64_t)chunk->number
+                                                 << CAIRN__CHUNK_ORDER;
 }
 
-/* ---- The index -------------------------------------------------------------- */
+/* ---- The index ----------------------------------------------------------- */
 
 static uint64_t *index_word(struct cairn__slot *slot, unsigned tree_class)
 {
@@ -157,8 +157,8 @@ static struct chunk_window chunks_of(const struct cairn_frames *frames,
 {
     uint64_t first = frames->first_section * CAIRN__SECTION_CHUNKS;
     uint64_t limit = first + frames->slot_count * CAIRN__SECTION_CHUNKS;
-    uint64_t start = (window.start + CAIRN__CHUNK_FRAMES - 1) >>
-                     CAIRN__CHUNK_ORDER;
+    uint64_t start =
+        (window.start + CAIRN__CHUNK_FRAMES - 1) >> CAIRN__CHUNK_ORDER;
     uint64_t end = window.end >> CAIRN__CHUNK_ORDER;
     struct chunk_window chunks;
 
@@ -175,8 +175,7 @@ static bool find_lowest(struct cairn_frames *frames, unsigned tree_class,
     size_t slot = (size_t)(window.start / CAIRN__SECTION_CHUNKS);
     uint64_t mask = UINT64_MAX << window.start % CAIRN__SECTION_CHUNKS;
 
-    for (slot = cairn__summary_next(summary, slot);
-         slot < frames->slot_count;
+    for (slot = cairn__summary_next(summary, slot); slot < frames->slot_count;
          slot = cairn__summary_next(summary, slot + 1)) {
         uint64_t word = *index_word(&frames->slots[slot], tree_class);
 
@@ -207,8 +206,8 @@ static bool find_highest_empty(struct cairn_frames *frames,
         uint64_t word = frames->slots[slot].empty;
 
         if (slot == last)
-            word &= UINT64_MAX >>
-                    (63 - (window.end - 1) % CAIRN__SECTION_CHUNKS);
+            word &=
+                UINT64_MAX >> (63 - (window.end - 1) % CAIRN__SECTION_CHUNKS);
         if (word != 0) {
             *out = chunk_at(frames, slot, cairn__bit_highest(word));
             return slot * CAIRN__SECTION_CHUNKS + out->number >= window.start;
@@ -230,7 +229,7 @@ static bool is_split(const struct cairn__chunk *chunk)
     return section_of(chunk)->kinds[chunk->number] >= CAIRN__CHUNK_SPARSE;
 }
 
-/* ---- Classes ------------------------------------------------------------------ */
+/* ---- Classes ------------------------------------------------------------- */
 
 static bool is_medium(const struct cairn__chunk *chunk)
 {
@@ -287,7 +286,7 @@ static void reclassify(struct cairn_frames *frames,
     set_kind(chunk, kind_for(chunk, now));
 }
 
-/* ---- From EMPTY to something else ---------------------------------------------- */
+/* ---- From EMPTY to something else ---------------------------------------- */
 
 /* Make the section's own metadata valid, all of its chunks empty or absent. */
 void cairn__tree_open_section(struct cairn__slot *slot)
@@ -328,12 +327,12 @@ static void split(const struct cairn__chunk *chunk, bool as_medium)
     }
     memset(line_of(chunk), 0xff, sizeof(section->lines[0]));
     section->free_counts[chunk->number] = CAIRN__CHUNK_FRAMES;
-    section->medium = as_medium ? section->medium | bit
-                                : section->medium & ~bit;
+    section->medium =
+        as_medium ? section->medium | bit : section->medium & ~bit;
     set_kind(chunk, CAIRN__CHUNK_SPARSE);
 }
 
-/* ---- Single frames --------------------------------------------------------------- */
+/* ---- Single frames ------------------------------------------------------- */
 
 /* A chunk with free single frames: fullest first, then a new one, then M. */
 static bool find_for_single(struct cairn_frames *frames,
@@ -392,7 +391,7 @@ static size_t take_single(struct cairn_frames *frames,
     return taken;
 }
 
-/* ---- Small blocks ------------------------------------------------------------------ */
+/* ---- Small blocks -------------------------------------------------------- */
 
 /* The last resort: a run in a chunk of single frames. */
 static bool find_in_singles(struct cairn_frames *frames, cairn_order order,
@@ -413,8 +412,7 @@ static bool find_in_singles(struct cairn_frames *frames, cairn_order order,
 }
 
 static bool find_for_block(struct cairn_frames *frames, cairn_order order,
-                           struct chunk_window window,
-                           struct cairn__chunk *out)
+                           struct chunk_window window, struct cairn__chunk *out)
 {
     for (unsigned c = CLASS_M + order; c < CLASS_EMPTY; c++) {
         if (find_lowest(frames, c, window, out))
@@ -452,7 +450,7 @@ static size_t take_blocks(struct cairn_frames *frames, cairn_order order,
     return taken;
 }
 
-/* ---- Whole chunks ------------------------------------------------------------------- */
+/* ---- Whole chunks -------------------------------------------------------- */
 
 /* Mark `chunks` consecutive EMPTY chunks from `first` on as one block. */
 static void claim_huge(struct cairn_frames *frames, uint64_t first,
@@ -541,15 +539,15 @@ static size_t take_huge(struct cairn_frames *frames, cairn_order order,
 
     if (order == CAIRN__CHUNK_ORDER) {
         is_found = find_highest_empty(frames, window, &chunk);
-        first = is_found ? chunk.slot_number * CAIRN__SECTION_CHUNKS +
-                               chunk.number
-                         : 0;
+        first = is_found
+                    ? chunk.slot_number * CAIRN__SECTION_CHUNKS + chunk.number
+                    : 0;
     } else if (order <= CAIRN__SECTION_ORDER) {
         is_found = find_in_words(frames, order, window, &first);
     } else {
-        is_found = find_sections(
-            frames, (size_t)1 << (order - CAIRN__SECTION_ORDER), window,
-            &first);
+        is_found =
+            find_sections(frames, (size_t)1 << (order - CAIRN__SECTION_ORDER),
+                          window, &first);
     }
     if (!is_found)
         return 0;
@@ -576,7 +574,7 @@ static void give_huge(struct cairn_frames *frames, cairn_order order,
     frames->free_frames += chunks * CAIRN__CHUNK_FRAMES;
 }
 
-/* ---- The interface: blocks -------------------------------------------------------------- */
+/* ---- The interface: blocks ----------------------------------------------- */
 
 static size_t take_in(struct cairn_frames *frames, cairn_order order,
                       struct chunk_window window, cairn_pfn *out, size_t max)
@@ -629,7 +627,7 @@ static void tree_give(struct cairn_frames *frames, cairn_order order,
     }
 }
 
-/* ---- The interface: runs ---------------------------------------------------- */
+/* ---- The interface: runs ------------------------------------------------- */
 
 /* The part of [at, end) that lies in the chunk of `at`. */
 static uint64_t part_in_chunk(uint64_t at, uint64_t end)
@@ -704,8 +702,8 @@ static bool tree_take_run(struct cairn_frames *frames, uint64_t count,
                           uint64_t align, struct cairn__pfn_range window,
                           cairn_pfn *out)
 {
-    uint64_t at = cairn__max(window.start,
-                             frames->first_section << CAIRN__SECTION_ORDER);
+    uint64_t at =
+        cairn__max(window.start, frames->first_section << CAIRN__SECTION_ORDER);
     uint64_t end =
         cairn__min(window.end, (frames->first_section + frames->slot_count)
                                    << CAIRN__SECTION_ORDER);
@@ -743,7 +741,7 @@ static void tree_give_run(struct cairn_frames *frames, cairn_pfn first,
     }
 }
 
-/* ---- New memory --------------------------------------------------------------- */
+/* ---- New memory ---------------------------------------------------------- */
 
 /* A chunk of which only some frames are memory: states, but none free yet. */
 static void make_partial(const struct cairn__chunk *chunk)
@@ -826,7 +824,7 @@ static void tree_add(struct cairn_frames *frames, cairn_pfn first,
     }
 }
 
-/* ---- The checker ---------------------------------------------------------------- */
+/* ---- The checker --------------------------------------------------------- */
 
 /* Frames free in a split chunk, or -1 if T4 or T5 is broken. */
 static int check_line(const struct cairn__section *section, unsigned number)
@@ -887,8 +885,8 @@ static bool is_summary_right(const struct cairn_frames *frames, size_t number)
 
     for (unsigned c = 0; c <= CLASS_EMPTY; c++) {
         const struct cairn__summary *summary = &frames->summaries[c];
-        bool has_any = (c == CLASS_EMPTY || is_open) &&
-                       *index_word(slot, c) != 0;
+        bool has_any =
+            (c == CLASS_EMPTY || is_open) && *index_word(slot, c) != 0;
 
         if ((cairn__summary_next(summary, number) == number) != has_any)
             return false;

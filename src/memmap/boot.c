@@ -41,7 +41,7 @@ enum cairn_status cairn__boot_begin(struct cairn_boot *boot,
                              2 * CAIRN_BOOT_RANGES_MAX);
 }
 
-/* ---- Reading from physical memory ------------------------------------- */
+/* ---- Reading from physical memory ---------------------------------------- */
 
 const void *cairn__boot_at(uint64_t address, uint64_t bytes)
 {
@@ -101,7 +101,7 @@ void cairn__boot_command_line_at(struct cairn_boot *boot, uint64_t address)
         boot->command_line, sizeof(boot->command_line), address);
 }
 
-/* ---- Translating ------------------------------------------------------ */
+/* ---- Translating --------------------------------------------------------- */
 
 enum cairn_status cairn__boot_add_e820(struct cairn_boot *boot, uint64_t base,
                                        uint64_t length, uint32_t number)

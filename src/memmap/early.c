@@ -85,7 +85,7 @@ enum cairn_status cairn_early_init(struct cairn_early *early,
     return CAIRN_OK;
 }
 
-/* ---- The walk through the map ----------------------------------------- */
+/* ---- The walk through the map -------------------------------------------- */
 
 /* The first range of the skip list that ends above `address`; NULL if none. */
 static const struct cairn_phys_range *
@@ -141,7 +141,7 @@ static uint64_t count_frames(const struct cairn_early *early,
     return frames;
 }
 
-/* ---- The log ---------------------------------------------------------- */
+/* ---- The log ------------------------------------------------------------- */
 
 /* Index of the first logged range that ends at or above `start`. */
 static size_t log_find(const struct cairn_early *early, uint64_t start)
@@ -200,7 +200,7 @@ static void panic_if_full(bool has_room, cairn_phys start)
                      (unsigned long long)start.value);
 }
 
-/* ---- Handing out ------------------------------------------------------ */
+/* ---- Handing out --------------------------------------------------------- */
 
 static enum cairn_status take_next_locked(struct cairn_early *early,
                                           cairn_pfn *out)
@@ -271,7 +271,7 @@ size_t cairn_early_reserve(struct cairn_early *early, size_t count)
     return obtained;
 }
 
-/* ---- Tracking --------------------------------------------------------- */
+/* ---- Tracking ------------------------------------------------------------ */
 
 void cairn_early_track(struct cairn_early *early)
 {
@@ -314,7 +314,7 @@ size_t cairn_early_drain(struct cairn_early *early,
     return count;
 }
 
-/* ---- The end ---------------------------------------------------------- */
+/* ---- The end ------------------------------------------------------------- */
 
 /* What lies unused in the reserve at the end of service. */
 struct unused {
@@ -396,7 +396,7 @@ void cairn_early_stats(struct cairn_early *early, struct cairn_early_stats *out)
     cairn__lock_release(&early->lock, state);
 }
 
-/* ---- As a source of frames -------------------------------------------- */
+/* ---- As a source of frames ----------------------------------------------- */
 
 static enum cairn_status source_alloc(void *context, cairn_pfn *out)
 {
@@ -415,7 +415,7 @@ struct cairn_source cairn_early_source(struct cairn_early *early)
     return source;
 }
 
-/* ---- The checker ------------------------------------------------------ */
+/* ---- The checker --------------------------------------------------------- */
 
 static bool is_reserve_valid(const struct cairn_early *early)
 {

@@ -108,7 +108,7 @@ enum cairn_status cairn__draft_commit(struct cairn__draft *draft)
     return CAIRN_OK;
 }
 
-/* ---- Laying a range over the list ------------------------------------- */
+/* ---- Laying a range over the list ---------------------------------------- */
 
 /* A range on its way into the list; [start, end) is what is still to lay. */
 struct layer {
@@ -162,7 +162,7 @@ static enum cairn_status overlay(struct cairn_memmap *map, struct layer layer)
     return cairn__draft_commit(&draft);
 }
 
-/* ---- Entries and reservations ----------------------------------------- */
+/* ---- Entries and reservations -------------------------------------------- */
 
 enum cairn_status cairn_memmap_init(struct cairn_memmap *map,
                                     struct cairn_memory_range *storage,
@@ -235,7 +235,7 @@ enum cairn_status cairn_memmap_reserve(struct cairn_memmap *map, uint64_t base,
     return overlay(map, layer);
 }
 
-/* ---- Finish ----------------------------------------------------------- */
+/* ---- Finish -------------------------------------------------------------- */
 
 /*
  * What the page at `page` is.  The first range that touches it is number
@@ -330,7 +330,7 @@ enum cairn_status cairn_memmap_finish(struct cairn_memmap *map,
     return CAIRN_OK;
 }
 
-/* ---- The checker ------------------------------------------------------ */
+/* ---- The checker --------------------------------------------------------- */
 
 static unsigned check_range(const struct cairn_memmap *map, size_t index)
 {

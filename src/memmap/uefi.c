@@ -107,7 +107,7 @@ enum cairn_status cairn_boot_from_uefi(const void *buffer, uint64_t bytes,
     return cairn__boot_add_uefi(out, buffer, bytes, descriptor_bytes);
 }
 
-/* ---- The hand-off ----------------------------------------------------- */
+/* ---- The hand-off -------------------------------------------------------- */
 
 static enum cairn_status take_screen(const struct cairn_handoff *handoff,
                                      struct cairn_boot *out)

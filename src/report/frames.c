@@ -30,7 +30,7 @@
 #define PFN_4GIB  ((uint64_t)1 << (32 - CAIRN_FRAME_SHIFT))
 #define PFN_LIMIT (CAIRN_PHYS_LIMIT >> CAIRN_FRAME_SHIFT)
 
-/* ---- Names ---------------------------------------------------------- */
+/* ---- Names --------------------------------------------------------------- */
 
 const char *cairn_report_owner_name(enum cairn_owner owner)
 {
@@ -55,7 +55,7 @@ const char *cairn_report_engine_name(enum cairn_frames_engine engine)
     return (unsigned)engine <= CAIRN_ENGINE_FREELIST ? names[engine] : "?";
 }
 
-/* ---- Numbers -------------------------------------------------------- */
+/* ---- Numbers ------------------------------------------------------------- */
 
 /* part * scale / whole, good to four digits; scale up to 2^17. */
 static unsigned share(uint64_t part, uint64_t whole, uint32_t scale)
@@ -202,7 +202,7 @@ void cairn_report_frames(struct cairn_frames *frames,
                        metadata / 1000, metadata % 1000);
 }
 
-/* ---- The picture: what is in a cell --------------------------------- */
+/* ---- The picture: what is in a cell -------------------------------------- */
 
 /* Who holds frames: an owner, or the firmware. */
 #define HOLDER_FIRMWARE CAIRN_OWNER_COUNT
@@ -283,7 +283,7 @@ static struct cell count_cell(const struct canvas *canvas, uint64_t first,
     return cell;
 }
 
-/* ---- The picture: what a cell looks like ---------------------------- */
+/* ---- The picture: what a cell looks like --------------------------------- */
 
 #define DOT  "\302\267" /* U+00B7 */
 #define GREY 90u
@@ -371,7 +371,7 @@ static void put_cell(struct line *line, const struct canvas *canvas,
         put_block(line, cell);
 }
 
-/* ---- The picture: its geometry -------------------------------------- */
+/* ---- The picture: its geometry ------------------------------------------- */
 
 static uint64_t row_frames(const struct canvas *canvas)
 {
@@ -439,7 +439,7 @@ static bool set_up(struct canvas *canvas, const struct cairn_frames *frames,
     return present != 0;
 }
 
-/* ---- The picture: drawing ------------------------------------------- */
+/* ---- The picture: drawing ------------------------------------------------ */
 
 static void put_address(struct line *line, uint64_t pfn)
 {

@@ -18,7 +18,7 @@ static size_t arena_used;
 bool test_panic_expected;
 test_jump test_panic_jump;
 
-/* ---- Output ----------------------------------------------------------- */
+/* ---- Output -------------------------------------------------------------- */
 
 static void print(const char *format, ...) CAIRN_PRINTF(1, 2);
 
@@ -33,7 +33,7 @@ static void print(const char *format, ...)
     test_port_print(line);
 }
 
-/* ---- Text without a C library ----------------------------------------- */
+/* ---- Text without a C library -------------------------------------------- */
 
 static bool begins_with(const char *text, const char *part)
 {
@@ -58,7 +58,7 @@ static bool is_same_text(const char *a, const char *b)
     return begins_with(a, b) && begins_with(b, a);
 }
 
-/* ---- Checks ----------------------------------------------------------- */
+/* ---- Checks -------------------------------------------------------------- */
 
 void test_fail(const char *file, int line, const char *format, ...)
 {
@@ -108,7 +108,7 @@ void test_panicked(const char *text)
     test_fail("panic", 0, "%s", text);
 }
 
-/* ---- Random numbers --------------------------------------------------- */
+/* ---- Random numbers ------------------------------------------------------ */
 
 /*
  * Source   G. Marsaglia, "Xorshift RNGs", J. Stat. Software 8 (14), 2003, with
@@ -148,7 +148,7 @@ uint32_t test_rounds(uint32_t rounds)
     return rounds > 0 ? rounds : 1;
 }
 
-/* ---- Memory ----------------------------------------------------------- */
+/* ---- Memory -------------------------------------------------------------- */
 
 void *test_memory(size_t bytes, uint64_t *phys)
 {
@@ -166,7 +166,7 @@ void *test_memory(size_t bytes, uint64_t *phys)
     return memory + offset;
 }
 
-/* ---- The runner ------------------------------------------------------- */
+/* ---- The runner ---------------------------------------------------------- */
 
 static bool run_one(const struct test *test)
 {

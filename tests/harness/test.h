@@ -36,7 +36,7 @@ struct test {
         *const test_pointer_##test_name = &test_entry_##test_name;             \
     static void test_##test_name(void)
 
-/* ---- Checks ----------------------------------------------------------- */
+/* ---- Checks -------------------------------------------------------------- */
 
 #define CHECK(condition)                                                       \
     ((condition) ? (void)0                                                     \
@@ -79,7 +79,7 @@ extern test_jump test_panic_jump;
  */
 void test_panicked(const char *text);
 
-/* ---- Random numbers --------------------------------------------------- */
+/* ---- Random numbers ------------------------------------------------------ */
 
 uint64_t test_random(void);
 
@@ -92,7 +92,7 @@ bool test_random_once_in(uint32_t times);
 /* How often to repeat: `rounds`, scaled by the runner (less in the kernel). */
 uint32_t test_rounds(uint32_t rounds);
 
-/* ---- Memory ----------------------------------------------------------- */
+/* ---- Memory -------------------------------------------------------------- */
 
 /*
  * At least `bytes` bytes of zeroed memory, page-aligned, which
@@ -101,7 +101,7 @@ uint32_t test_rounds(uint32_t rounds);
  */
 void *test_memory(size_t bytes, uint64_t *phys);
 
-/* ---- The runner ------------------------------------------------------- */
+/* ---- The runner ---------------------------------------------------------- */
 
 struct test_options {
     const char *filter; /* run tests whose name contains it; NULL: all */
@@ -119,7 +119,7 @@ struct test_result {
 /* Run, print a line each and at the end "N passed, N failed". */
 struct test_result test_run_all(const struct test_options *options);
 
-/* ---- What host and kernel supply -------------------------------------- */
+/* ---- What host and kernel supply ----------------------------------------- */
 
 void test_port_print(const char *text);
 void *test_port_arena(uint64_t *phys, size_t *bytes);

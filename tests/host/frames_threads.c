@@ -55,8 +55,8 @@ static void expect(bool good)
 static void own(cairn_pfn pfn, unsigned order, uint8_t me)
 {
     for (uint64_t i = 0; i < (uint64_t)1 << order; i++) {
-        uint8_t former = __atomic_exchange_n(&owners[pfn.value + i], me,
-                                             __ATOMIC_ACQ_REL);
+        uint8_t former =
+            __atomic_exchange_n(&owners[pfn.value + i], me, __ATOMIC_ACQ_REL);
 
         expect(former == 0);
     }

@@ -59,7 +59,7 @@ static void run_on_all(void *(*run)(void *), uint32_t rounds)
         CHECK_EQ(cpus[i].faults, 0);
 }
 
-/* ---- Counting --------------------------------------------------------- */
+/* ---- Counting ------------------------------------------------------------ */
 
 static struct cairn_lock outer = {0, 20};
 static struct cairn_lock inner = {0, 21};
@@ -112,7 +112,7 @@ CAIRN_TEST(K2_four_cpus_count_under_locks)
     CHECK_EQ(inner.holder, 0);
 }
 
-/* ---- The early allocator ---------------------------------------------- */
+/* ---- The early allocator ------------------------------------------------- */
 
 static struct cairn_memory_range storage[16];
 static struct cairn_memmap map;
@@ -188,7 +188,7 @@ CAIRN_TEST(K2_four_cpus_never_get_the_same_early_frame)
     CHECK_EQ(cairn_phys_range_bytes(logged), frames * CAIRN_FRAME_SIZE);
 }
 
-/* ---- Interrupts ------------------------------------------------------- */
+/* ---- Interrupts ---------------------------------------------------------- */
 
 #define INTERRUPTS 300
 

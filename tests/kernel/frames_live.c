@@ -27,7 +27,7 @@ static volatile uint64_t *words_of(cairn_pfn pfn)
     return cairn_platform_phys_to_virt(cairn_phys_of(pfn), 4096);
 }
 
-/* ---- A few frames --------------------------------------------------- */
+/* ---- A few frames -------------------------------------------------------- */
 
 static void take_batch(cairn_pfn *pfns, unsigned flags)
 {
@@ -98,7 +98,7 @@ CAIRN_TEST(C8_live_misuse_is_detected)
     CHECK_EQ(stats_now().free_frames, before);
 }
 
-/* ---- All of them ---------------------------------------------------- */
+/* ---- All of them --------------------------------------------------------- */
 
 /* Blocks of one order that were taken: each holds the number of the next. */
 struct chain {
@@ -164,7 +164,7 @@ CAIRN_TEST(C5_live_every_frame_is_obtained_once_and_comes_back)
     CHECK_EQ(stats_now().free_2mib, before.free_2mib);
 }
 
-/* ---- Reclaim -------------------------------------------------------- */
+/* ---- Reclaim ------------------------------------------------------------- */
 
 static uint64_t bytes_of_kind(enum cairn_memory_kind kind)
 {
@@ -230,7 +230,7 @@ CAIRN_TEST(A14_live_loader_memory_comes_back_but_what_is_alive)
 
         CHECK_EQ(cairn_memmap_kind_at(&kernel.boot.map, pin.start),
                  CAIRN_MEMORY_LOADER);
-        CHECK_EQ(cairn_frames_info(FRAMES, cairn_pfn_of(pin.start)).use,
+        CHECK_EQ(cairn_frames_info(FRAMES, cairn_pfn_of(pin.start)).usage,
                  CAIRN_FRAME_ABSENT);
     }
 }

@@ -98,7 +98,7 @@ static enum cairn_memory_kind kind_at(uint64_t phys)
     return cairn_memmap_kind_at(&kernel.boot.map, cairn_phys_make(phys));
 }
 
-/* ---- Who owns what -------------------------------------------------- */
+/* ---- Who owns what ------------------------------------------------------- */
 
 /*
  * A table must lie in memory of the loader, which is not reclaimed because it
@@ -110,9 +110,10 @@ static bool is_table_owned(uint64_t phys)
         cairn_frames_info(&kernel.frames, cairn_pfn_of(cairn_phys_make(phys)));
 
     if (kind_at(phys) == CAIRN_MEMORY_LOADER)
-        return info.use == CAIRN_FRAME_ABSENT;
+        return info.usage == CAIRN_FRAME_ABSENT;
     return kind_at(phys) == CAIRN_MEMORY_USABLE &&
-           info.use == CAIRN_FRAME_ALLOCATED && info.owner == CAIRN_OWNER_BOOT;
+           info.usage == CAIRN_FRAME_ALLOCATED &&
+           info.owner == CAIRN_OWNER_BOOT;
 }
 
 CAIRN_TEST(A7_live_page_tables_are_never_handed_out)
@@ -152,7 +153,7 @@ CAIRN_TEST(A7_live_frames_handed_out_are_ram)
         CHECK_EQ(cairn_frames_free(&kernel.frames, pfns[i]), CAIRN_OK);
 }
 
-/* ---- What is mapped ------------------------------------------------- */
+/* ---- What is mapped ------------------------------------------------------ */
 
 static bool is_write_xor_execute(uint64_t entry)
 {
@@ -210,7 +211,7 @@ CAIRN_TEST(E3_live_window_shows_the_image)
     CHECK_EQ(leaf_of((uintptr_t)seen) & NO_EXECUTE, NO_EXECUTE);
 }
 
-/* ---- The firmware's map --------------------------------------------- */
+/* ---- The firmware's map -------------------------------------------------- */
 
 /* What the kernel calls usable, the firmware called that, or reclaimable. */
 static bool is_free_now(enum cairn_memory_kind kind)
