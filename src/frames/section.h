@@ -10,8 +10,8 @@
  *        one of its chunks is first split or handed out, the states of a chunk
  *        when it is first split.  Until then the directory leads to one shared
  *        section in which every chunk is empty and which nobody writes, so a
- *        look-up needs no test.  That makes start-up independent of the size of memory but for
- *        one directory entry a section.
+ *        look-up needs no test.  That makes start-up independent of the size
+ *        of memory but for one directory entry a section.
  *
  * STATES of a frame
  *          0x00  free
