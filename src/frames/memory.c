@@ -15,7 +15,6 @@
 #include "base/lock.h"
 #include "frames/engine.h"
 #include "frames/section.h"
-#include "frames/tree.h"
 
 #define SECTION_BYTES (CAIRN_FRAME_SIZE << CAIRN__SECTION_ORDER)
 #define ALL_MEMORY    cairn_phys_range_make(0, CAIRN_PHYS_LIMIT)
@@ -80,7 +79,7 @@ static enum cairn_status find_storage(struct cairn_frames *frames,
         if (storage == NULL)
             return CAIRN_NOT_REACHABLE;
         slot->storage = storage;
-        cairn__tree_open_section(slot);
+        cairn__section_open(slot);
         range->start.value += bytes;
     }
     return CAIRN_OK;
@@ -245,9 +244,8 @@ void cairn_frames_expect_used(struct cairn_frames *frames,
 
     for (uint64_t at = pfns.start; at < pfns.end; at++) {
         cairn_pfn pfn = {at};
-        enum cairn_frame_usage use = cairn_frames_info(frames, pfn).usage;
 
-        if (use == CAIRN_FRAME_FREE || use == CAIRN_FRAME_CACHED)
+        if (cairn_frames_info(frames, pfn).usage == CAIRN_FRAME_FREE)
             cairn__panic("frames: %#llx is in use, but free for allocation",
                          (unsigned long long)cairn_phys_of(pfn).value);
     }
