@@ -16,7 +16,6 @@
 
 #include "bench/bench.h"
 #include <string.h>
-#include <sys/mman.h>
 #include <x86intrin.h>
 
 static struct {
@@ -50,14 +49,10 @@ void bench_bitmap_init(uint64_t frames)
     uint64_t whole = frames / 64;
 
     if (bitmap.words != NULL)
-        munmap(bitmap.words, bitmap.bytes);
+        bench_unmap(bitmap.words, bitmap.bytes);
     bitmap.count = (frames + 511) / 512 * 8;
     bitmap.bytes = (size_t)bitmap.count * 8;
-    bitmap.words = mmap(NULL, bitmap.bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (bitmap.words == MAP_FAILED)
-        bench_fail("no memory for a bitmap");
-    memset(bitmap.words, 0, bitmap.bytes);
+    bitmap.words = bench_map(bitmap.bytes);
     memset(bitmap.words, 0xff, (size_t)whole * 8);
     if (frames % 64 != 0)
         bitmap.words[whole] = ((uint64_t)1 << frames % 64) - 1;

@@ -21,7 +21,6 @@
 
 #include "bench/bench.h"
 #include <string.h>
-#include <sys/mman.h>
 #include <x86intrin.h>
 
 #define ORDERS      11
@@ -165,16 +164,6 @@ void bench_buddy_drain(void)
 
 /* ---- The interface ------------------------------------------------------- */
 
-static void *map(size_t bytes)
-{
-    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    if (memory == MAP_FAILED)
-        bench_fail("no memory for a buddy");
-    return memory;
-}
-
 static void forget_cache(unsigned thread, void *unused)
 {
     (void)thread, (void)unused;
@@ -188,11 +177,11 @@ void bench_buddy_init(uint64_t frames)
 
     if (frames > buddy.capacity) {
         if (buddy.states != NULL) {
-            munmap(buddy.states, buddy.capacity);
-            munmap(buddy.links, buddy.capacity * sizeof(struct link));
+            bench_unmap(buddy.states, buddy.capacity);
+            bench_unmap(buddy.links, buddy.capacity * sizeof(struct link));
         }
-        buddy.states = map((size_t)frames);
-        buddy.links = map((size_t)frames * sizeof(struct link));
+        buddy.states = bench_map((size_t)frames);
+        buddy.links = bench_map((size_t)frames * sizeof(struct link));
         buddy.capacity = (uint32_t)frames;
     }
     buddy.frames = (uint32_t)frames;

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 #include <x86intrin.h>
@@ -41,6 +42,44 @@ static struct {
 static const char *program = "bench";
 static unsigned ok_count;
 static unsigned short_count;
+
+/* ---- Memory -------------------------------------------------------------- */
+
+#define LARGE_PAGE ((size_t)2 << 20)
+
+static size_t round_up(size_t bytes)
+{
+    return (bytes + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+}
+
+void bench_prefer_large_pages(void *memory, size_t bytes)
+{
+    /* A host without them still measures, more slowly. */
+    (void)madvise(memory, bytes, MADV_HUGEPAGE);
+}
+
+void *bench_map(size_t bytes)
+{
+    size_t whole = round_up(bytes);
+    char *memory = mmap(NULL, whole + LARGE_PAGE, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    size_t skipped;
+
+    if (memory == MAP_FAILED)
+        bench_fail("no memory for %zu bytes", bytes);
+    skipped = round_up((uintptr_t)memory) - (uintptr_t)memory;
+    if (skipped > 0)
+        munmap(memory, skipped);
+    if (skipped < LARGE_PAGE)
+        munmap(memory + skipped + whole, LARGE_PAGE - skipped);
+    bench_prefer_large_pages(memory + skipped, whole);
+    return memory + skipped;
+}
+
+void bench_unmap(void *memory, size_t bytes)
+{
+    munmap(memory, round_up(bytes));
+}
 
 /* ---- Clocks -------------------------------------------------------------- */
 

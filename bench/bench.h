@@ -49,6 +49,18 @@ int bench_main(int argc, char **argv, const struct bench_case *cases,
 __attribute__((noreturn, format(printf, 1, 2))) void
 bench_fail(const char *format, ...);
 
+/* ---- Memory -------------------------------------------------------------- */
+
+/*
+ * Zeroed memory in large pages, as all memory is in a kernel's window; ends the
+ * program if there is none.
+ */
+void *bench_map(size_t bytes);
+void bench_unmap(void *memory, size_t bytes);
+
+/* Have the host use large pages there when it is touched first. */
+void bench_prefer_large_pages(void *memory, size_t bytes);
+
 /* ---- Measuring ----------------------------------------------------------- */
 
 #define BENCH_VALUES_MAX 2

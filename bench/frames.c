@@ -32,7 +32,8 @@
 #include <sys/mman.h>
 #include <x86intrin.h>
 
-#define BASE (4 * CAIRN_GIB)
+#define BASE       (4 * CAIRN_GIB)
+#define LARGE_PAGE ((size_t)2 << 20)
 
 /* ---- The floor ----------------------------------------------------------- */
 
@@ -123,8 +124,17 @@ static void start_cairn(struct machine *machine)
               "init");
 }
 
+/* The upper end of memory, where Cairn's metadata will lie. */
+static void use_large_pages(uint64_t base, uint64_t bytes)
+{
+    uint64_t part = bytes / 512 + 4 * CAIRN_MIB;
+
+    bench_prefer_large_pages(sim_ram_at(base + bytes - part, part),
+                             (size_t)part);
+}
+
 /* Machine `number` anew, with `bytes` of memory; returns its free frames. */
-static uint64_t make_machine(unsigned number, uint64_t bytes)
+static uint64_t make_machine(unsigned number, uint64_t bytes, bool has_large)
 {
     struct machine *machine = &machines[number];
     uint64_t base = BASE + number * 64 * CAIRN_GIB;
@@ -135,6 +145,8 @@ static uint64_t make_machine(unsigned number, uint64_t bytes)
     if (!sim_ram_add(base, bytes))
         bench_fail("no address space for %llu bytes",
                    (unsigned long long)bytes);
+    if (has_large)
+        use_large_pages(base, bytes);
     make_map(machine, base, bytes);
     start_cairn(machine);
     cairn_frames_stats(&machine->frames, &stats);
@@ -143,7 +155,7 @@ static uint64_t make_machine(unsigned number, uint64_t bytes)
 
 uint64_t bench_start_all(uint64_t bytes)
 {
-    uint64_t frames = make_machine(0, bytes);
+    uint64_t frames = make_machine(0, bytes, true);
 
     floor_fill();
     bench_bitmap_init(frames);
@@ -153,10 +165,12 @@ uint64_t bench_start_all(uint64_t bytes)
 
 uint64_t *bench_make_array(size_t count)
 {
-    uint64_t *array = calloc(count, sizeof(*array));
+    size_t bytes = (count * sizeof(uint64_t) / LARGE_PAGE + 1) * LARGE_PAGE;
+    uint64_t *array = aligned_alloc(LARGE_PAGE, bytes);
 
     if (array == NULL)
         bench_fail("no memory for %zu numbers", count);
+    bench_prefer_large_pages(array, bytes);
     memset(array, 1, count * sizeof(*array)); /* so that none is faulted in */
     return array;
 }
@@ -495,7 +509,7 @@ static void make_steady(struct churn churns[5], unsigned percent_too)
 {
     uint64_t total = bench_start_all(CHURN_BYTES);
 
-    make_machine(1, CHURN_BYTES);
+    make_machine(1, CHURN_BYTES, true);
     for (unsigned i = 0; i < 5; i++) {
         churns[i] = bench_make_churn(&bench_subjects[i], total,
                                      i == CAIRN_TOO ? percent_too : 50, i);
@@ -595,7 +609,7 @@ static void report_start(const char *name, uint64_t bytes, double bar)
                                 .kind = bar > 0 ? BENCH_AT_MOST : BENCH_NO_BAR,
                                 .bar = bar};
 
-    make_machine(0, bytes);
+    make_machine(0, bytes, false);
     bench_measure(&start, 1, 1);
     line.value = start.medians[0];
     bench_report(&line);
@@ -629,7 +643,7 @@ static void case_metadata(void)
                                 .kind = BENCH_AT_MOST,
                                 .bar = 0.03};
 
-    make_machine(0, bytes);
+    make_machine(0, bytes, false);
     cairn_memmap_totals(&machines[0].map, &totals);
     line.value = (double)(totals.kind_bytes[CAIRN_MEMORY_KERNEL] +
                           sizeof(struct cairn_frames)) *

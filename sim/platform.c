@@ -13,23 +13,29 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static _Thread_local unsigned current_cpu;
-/* In a line of its own for each CPU: others wait for it to become 0. */
-static struct {
-    uint32_t off;
-} __attribute__((aligned(128))) interrupts[CAIRN_CPU_MAX];
+/* A simulated CPU, in a line of its own: others wait for `off` to become 0. */
+struct sim_cpu {
+    uint32_t interrupts_off;
+    unsigned number;
+} __attribute__((aligned(128)));
+
+static struct sim_cpu cpus[SIM_CPUS];
+static _Thread_local struct sim_cpu *this_cpu = &cpus[0];
 static _Thread_local char last_log[256];
 static bool is_verbose;
 static void (*panic_handler)(const char *text);
 
 void sim_set_cpu(unsigned cpu)
 {
-    current_cpu = cpu;
+    if (cpu >= SIM_CPUS)
+        abort();
+    this_cpu = &cpus[cpu];
+    this_cpu->number = cpu;
 }
 
 bool sim_are_interrupts_off(void)
 {
-    return interrupts[current_cpu].off != 0;
+    return this_cpu->interrupts_off != 0;
 }
 
 void sim_set_verbose(bool verbose)
@@ -64,17 +70,17 @@ void cairn_platform_panic(const char *text)
 
 unsigned long cairn_platform_irq_save(void)
 {
-    uint32_t *off = &interrupts[current_cpu].off;
-    unsigned long state = *off;
+    struct sim_cpu *cpu = this_cpu;
+    unsigned long state = cpu->interrupts_off;
 
-    __atomic_store_n(off, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&cpu->interrupts_off, 1, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     return state;
 }
 
 void cairn_platform_irq_restore(unsigned long state)
 {
-    __atomic_store_n(&interrupts[current_cpu].off, (uint32_t)state,
+    __atomic_store_n(&this_cpu->interrupts_off, (uint32_t)state,
                      __ATOMIC_RELEASE);
 }
 
@@ -85,12 +91,12 @@ void *cairn_platform_phys_to_virt(cairn_phys start, size_t bytes)
 
 unsigned cairn_platform_cpu(void)
 {
-    return current_cpu;
+    return this_cpu->number;
 }
 
 unsigned cairn_platform_cpu_count(void)
 {
-    return CAIRN_CPU_MAX;
+    return SIM_CPUS;
 }
 
 /*
@@ -99,14 +105,14 @@ unsigned cairn_platform_cpu_count(void)
  */
 void cairn_platform_quiesce(unsigned cpu)
 {
-    uint32_t *own = &interrupts[current_cpu].off;
+    uint32_t *own = &this_cpu->interrupts_off;
     uint32_t state = *own;
 
-    if (cpu == current_cpu)
+    if (cpu == this_cpu->number)
         return;
     __atomic_store_n(own, 0, __ATOMIC_RELEASE);
     syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
-    while (__atomic_load_n(&interrupts[cpu].off, __ATOMIC_ACQUIRE) != 0)
+    while (__atomic_load_n(&cpus[cpu].interrupts_off, __ATOMIC_ACQUIRE) != 0)
         sched_yield();
     __atomic_store_n(own, state, __ATOMIC_RELAXED);
 }

@@ -8,7 +8,12 @@
 
 #include <stdbool.h>
 
-/* The calling thread is CPU `cpu` from now on; the first thread is CPU 0. */
+#define SIM_CPUS 8
+
+/*
+ * The calling thread is CPU `cpu`, below SIM_CPUS, from now on; the first
+ * thread is CPU 0.
+ */
 void sim_set_cpu(unsigned cpu);
 
 /* Are interrupts off on the calling thread's CPU? */

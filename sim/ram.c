@@ -42,6 +42,29 @@ static bool overlaps(uint64_t start, uint64_t bytes)
     return false;
 }
 
+/*
+ * Address space that is to large pages as the addresses from `start` on are,
+ * so that the host can use large pages where a kernel's window does.
+ */
+static void *map_like(uint64_t start, size_t bytes)
+{
+    size_t spare = (size_t)2 << 20;
+    char *memory;
+    size_t skipped;
+
+    if (bytes > SIZE_MAX - spare)
+        return NULL;
+    memory = mmap(NULL, bytes + spare, PROT_READ | PROT_WRITE,
+                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED)
+        return NULL;
+    skipped = (size_t)(start - (uintptr_t)memory) % spare;
+    if (skipped > 0)
+        munmap(memory, skipped);
+    munmap(memory + skipped + bytes, spare - skipped);
+    return memory + skipped;
+}
+
 bool sim_ram_add(uint64_t start, uint64_t bytes)
 {
     void *memory;
@@ -49,9 +72,8 @@ bool sim_ram_add(uint64_t start, uint64_t bytes)
     if (bytes == 0 || (start | bytes) % PAGE != 0 || bytes > SIZE_MAX ||
         range_count == RANGES_MAX || overlaps(start, bytes))
         return false;
-    memory = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE,
-                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED)
+    memory = map_like(start, (size_t)bytes);
+    if (memory == NULL)
         return false;
     ranges[range_count++] = (struct ram_range){start, bytes, memory};
     return true;

@@ -74,7 +74,8 @@ struct cairn_frames_config {
      * from where the last one ended, or from the frame freed since.
      */
     bool resumes_at_freed;
-    unsigned cpu_count;      /* 1 .. CAIRN_CPU_MAX */
+    unsigned cpu_count;      /* CPUs 0 .. cpu_count - 1 may call, at most
+                                CAIRN_CPU_MAX; 0: all that can ever run */
     uint64_t reserve_frames; /* kept for callers with CAIRN_FRAME_RESERVE */
     uint64_t low_frames;     /* cairn_frames_is_low() below that many */
     uint64_t span;           /* bytes of address space to be ready for, beyond
@@ -87,7 +88,7 @@ struct cairn_frames_config {
     void *context; /* handed to reclaim */
 };
 
-/* The default: tree, status, magazines, one CPU, no reserve. */
+/* The default: tree, status, magazines, all CPUs, no reserve. */
 struct cairn_frames_config cairn_frames_config_default(void);
 
 /* ---- The allocator's state; private, here so that hosts can store it ----- */
@@ -98,6 +99,12 @@ struct cairn_frames_config cairn_frames_config_default(void);
 #define CAIRN_FRAMES_SUMMARIES     14
 #define CAIRN_FRAMES_LEVELS        3
 
+/* A free block on its way: its first frame, and where that one's state is. */
+struct cairn__block {
+    cairn_pfn first;
+    uint8_t *state;
+};
+
 /* Free blocks that a CPU keeps for itself. [own CPU, interrupts off] */
 struct cairn_frames_cpu {
     uint32_t frozen_by; /* 1 + the CPU that empties it: hands off */
@@ -105,10 +112,11 @@ struct cairn_frames_cpu {
     uint64_t active; /* chunk from which it was filled last */
     uint64_t allocated[CAIRN_OWNER_COUNT]; /* frames, since the start */
     uint64_t freed[CAIRN_OWNER_COUNT];
-    cairn_pfn slots[CAIRN_FRAMES_CACHE_SLOTS]; /* see src/frames/cache.h */
     uint32_t return_count;
-    cairn_pfn returns[CAIRN_FRAMES_RETURN_SLOTS]; /* from sparse chunks */
-} __attribute__((aligned(128)));
+    struct cairn__block slots[CAIRN_FRAMES_CACHE_SLOTS]; /* frames/cache.h */
+    struct cairn__block
+        returns[CAIRN_FRAMES_RETURN_SLOTS]; /* of sparse chunks */
+} __attribute__((aligned(256)));
 
 struct cairn__slot;
 struct cairn__engine;
@@ -120,17 +128,17 @@ struct cairn__summary {
 
 struct cairn_frames {
     struct cairn__slot *slots; /* constant after init; contents see section.h */
-    uint64_t first_section;    /* constant: number of the first slot */
-    uint64_t slot_count;       /* constant */
+    struct cairn_frames_cpu *cpus;      /* constant: one for each CPU */
+    uint64_t first_section;             /* constant: number of the first slot */
+    uint64_t slot_count;                /* constant */
     const struct cairn__engine *engine; /* constant */
     void *engine_data;                  /* constant; contents: see engine */
     struct cairn_frames_config config;  /* constant */
-    struct cairn_lock lock;             /* the engine lock */
+    struct cairn_lock lock __attribute__((aligned(64))); /* the engine lock */
     struct cairn__summary summaries[CAIRN_FRAMES_SUMMARIES]; /* [lock] */
     uint64_t free_frames;  /* [lock] not in any cache */
     uint64_t total_frames; /* [lock] */
     uint64_t low_chunks;   /* constant: chunks kept for limited requests */
-    struct cairn_frames_cpu cpus[CAIRN_CPU_MAX];
 };
 
 /* ---- Start --------------------------------------------------------------- */

@@ -320,8 +320,8 @@ static bool find_from_cursor(struct cairn__bitmap *bitmap,
 /* ---- The interface ------------------------------------------------------- */
 
 static size_t bitmap_take(struct cairn_frames *frames, cairn_order order,
-                          struct cairn__pfn_range window, cairn_pfn *out,
-                          size_t max)
+                          struct cairn__pfn_range window,
+                          struct cairn__block *out, size_t max)
 {
     struct cairn__bitmap *bitmap = cairn__bitmap_of(frames);
     bool has_cursor = order == 0 && frames->config.resumes_at_freed;
@@ -336,20 +336,21 @@ static size_t bitmap_take(struct cairn_frames *frames, cairn_order order,
             break;
         mark(bitmap, first, (uint64_t)1 << order, true);
         cairn__eager_take_block(frames, first, order);
-        out[taken].value = first;
+        out[max - 1 - taken] =
+            cairn__frames_block(frames, cairn_pfn_make(first));
     }
     return taken;
 }
 
 static void bitmap_give(struct cairn_frames *frames, cairn_order order,
-                        const cairn_pfn *blocks, size_t count)
+                        const struct cairn__block *blocks, size_t count)
 {
     struct cairn__bitmap *bitmap = cairn__bitmap_of(frames);
 
     for (size_t i = 0; i < count; i++) {
-        mark(bitmap, blocks[i].value, (uint64_t)1 << order, false);
-        cairn__eager_give_block(frames, blocks[i].value, order);
-        bitmap->cursor = blocks[i].value;
+        mark(bitmap, blocks[i].first.value, (uint64_t)1 << order, false);
+        cairn__eager_give_block(frames, blocks[i].first.value, order);
+        bitmap->cursor = blocks[i].first.value;
     }
 }
 

@@ -23,8 +23,6 @@
 #include "frames/engine.h"
 #include "frames/section.h"
 
-#define REFILL_FRAMES 64
-
 static const struct cairn__pfn_range anywhere = {0, UINT64_MAX >>
                                                         CAIRN_FRAME_SHIFT};
 
@@ -36,7 +34,7 @@ static bool may_take(const struct cairn_frames *frames, cairn_order order)
 }
 
 static size_t take_batch(struct cairn_frames *frames, cairn_order order,
-                         cairn_pfn *out, size_t max)
+                         struct cairn__block *out, size_t max)
 {
     unsigned long state = cairn__lock_acquire(&frames->lock);
     size_t taken = 0;
@@ -48,40 +46,37 @@ static size_t take_batch(struct cairn_frames *frames, cairn_order order,
 }
 
 /* The frames of a block that enters a magazine, or leaves it for the engine. */
-static void set_states(struct cairn_frames *frames, cairn_order order,
-                       cairn_pfn block, uint8_t first, uint8_t others)
+static void set_states(struct cairn__block block, cairn_order order,
+                       uint8_t first, uint8_t others)
 {
-    uint8_t *state = cairn__frames_state(frames, block);
-
     if (order < CAIRN__CHUNK_ORDER)
-        memset(state, others, (size_t)1 << order);
-    *state = first;
+        memset(block.state, others, (size_t)1 << order);
+    *block.state = first;
 }
 
 bool cairn__cache_refill(struct cairn_frames *frames,
                          struct cairn_frames_cpu *cpu, cairn_order order)
 {
     struct cairn__cache_place place = cairn__cache_place(order);
-    cairn_pfn *slots = &cpu->slots[place.first];
-    cairn_pfn batch[REFILL_FRAMES];
-    size_t taken = take_batch(frames, order, batch, (place.limit + 1u) / 2);
+    struct cairn__block *slots = &cpu->slots[place.first];
+    size_t wanted = (place.limit + 1u) / 2;
+    size_t taken = take_batch(frames, order, slots, wanted);
 
-    cairn__assert(cpu->counts[order] == 0);
-    for (size_t i = 0; i < taken; i++)
-        slots[i] = batch[taken - 1 - i];
-    if (order > 0) {
-        for (size_t i = 0; i < taken; i++)
-            set_states(frames, order, batch[i], CAIRN__STATE_CACHED,
-                       CAIRN__STATE_TAIL);
-    } else if (taken > 0) {
-        cpu->active = batch[taken - 1].value >> CAIRN__CHUNK_ORDER;
-    }
+    cairn__assert(cpu->counts[order] == 0 && taken <= wanted);
+    if (taken == 0)
+        return false;
+    if (taken < wanted)
+        memmove(slots, slots + wanted - taken, taken * sizeof(*slots));
+    for (size_t i = 0; i < taken && order > 0; i++)
+        set_states(slots[i], order, CAIRN__STATE_CACHED, CAIRN__STATE_TAIL);
+    if (order == 0)
+        cpu->active = slots[0].first.value >> CAIRN__CHUNK_ORDER;
     cpu->counts[order] = (uint32_t)taken;
-    return taken > 0;
+    return true;
 }
 
 static void give_batch(struct cairn_frames *frames, cairn_order order,
-                       const cairn_pfn *blocks, size_t count)
+                       const struct cairn__block *blocks, size_t count)
 {
     unsigned long state;
 
@@ -89,8 +84,7 @@ static void give_batch(struct cairn_frames *frames, cairn_order order,
         return;
     if (order > 0) {
         for (size_t i = 0; i < count; i++)
-            set_states(frames, order, blocks[i], CAIRN__STATE_FREE,
-                       CAIRN__STATE_FREE);
+            set_states(blocks[i], order, CAIRN__STATE_FREE, CAIRN__STATE_FREE);
     }
     state = cairn__lock_acquire(&frames->lock);
     frames->engine->give(frames, order, blocks, count);
@@ -100,7 +94,7 @@ static void give_batch(struct cairn_frames *frames, cairn_order order,
 void cairn__cache_flush(struct cairn_frames *frames,
                         struct cairn_frames_cpu *cpu, cairn_order order)
 {
-    cairn_pfn *blocks = &cpu->slots[cairn__cache_place(order).first];
+    struct cairn__block *blocks = &cpu->slots[cairn__cache_place(order).first];
     uint32_t *count = &cpu->counts[order];
     uint32_t part = (*count + 1) / 2;
 

@@ -30,14 +30,17 @@ struct cairn__engine {
     /*
      * Take up to `max` free blocks of 2^order frames inside `window`.  States
      * of their chunks are valid afterwards (order 9 and more: the first one).
-     * Returns how many were taken; 0: there is none.
+     * Returns how many were taken, n; 0: there is none.  They are out[max - 1],
+     * which was found first, to out[max - n]: a magazine hands them out from
+     * its end, and so in the order in which they were found.
      */
     size_t (*take)(struct cairn_frames *frames, cairn_order order,
-                   struct cairn__pfn_range window, cairn_pfn *out, size_t max);
+                   struct cairn__pfn_range window, struct cairn__block *out,
+                   size_t max);
 
     /* Give blocks back; their states are FREE already (order < 9). */
     void (*give)(struct cairn_frames *frames, cairn_order order,
-                 const cairn_pfn *blocks, size_t count);
+                 const struct cairn__block *blocks, size_t count);
 
     /*
      * Take the lowest run of `count` frames inside `window` that begins at a

@@ -65,7 +65,7 @@ static inline bool is_cached_order(unsigned order)
 /* ---- Allocation ---------------------------------------------------------- */
 
 /* Straight from the engine. */
-static bool take_direct(const struct request *request, cairn_pfn *out)
+static bool take_direct(const struct request *request, struct cairn__block *out)
 {
     struct cairn_frames *frames = request->frames;
     uint64_t count = (uint64_t)1 << request->order;
@@ -83,24 +83,24 @@ static bool take_direct(const struct request *request, cairn_pfn *out)
     if (taken == 0)
         return false;
     if (request->order > 0 && request->order < CAIRN__CHUNK_ORDER)
-        memset(cairn__frames_state(frames, *out), CAIRN__STATE_TAIL,
-               (size_t)count);
+        memset(out->state, CAIRN__STATE_TAIL, (size_t)count);
     return true;
 }
 
 /* The top of the stack of blocks of that order, which is not empty. */
-static cairn_pfn pop(struct cairn_frames_cpu *cpu, cairn_order order)
+static inline struct cairn__block pop(struct cairn_frames_cpu *cpu,
+                                      cairn_order order)
 {
     return cpu->slots[cairn__cache_place(order).first + --cpu->counts[order]];
 }
 
-static inline void hand_out(struct cairn_frames *frames,
-                            struct cairn_frames_cpu *cpu,
-                            const struct request *request, cairn_pfn pfn)
+static inline void hand_out(struct cairn_frames_cpu *cpu,
+                            const struct request *request,
+                            struct cairn__block block, cairn_pfn *out)
 {
-    *cairn__frames_state(frames, pfn) =
-        cairn__state_of(request->owner, request->order);
+    *block.state = cairn__state_of(request->owner, request->order);
     cpu->allocated[request->owner] += (uint64_t)1 << request->order;
+    *out = block.first;
 }
 
 static bool take_once(const struct request *request, cairn_pfn *out)
@@ -108,21 +108,22 @@ static bool take_once(const struct request *request, cairn_pfn *out)
     struct cairn_frames *frames = request->frames;
     unsigned long state = cairn_platform_irq_save();
     struct cairn_frames_cpu *cpu = own_cpu(frames);
+    struct cairn__block block;
     bool taken;
 
     if ((request->flags & DIRECT_FLAGS) != 0 ||
         !is_cached_order(request->order) || cairn__cache_is_frozen(cpu)) {
-        taken = take_direct(request, out);
+        taken = take_direct(request, &block);
     } else {
         taken = cpu->counts[request->order] > 0 ||
                 cairn__cache_refill(frames, cpu, request->order);
         if (taken)
-            *out = pop(cpu, request->order);
+            block = pop(cpu, request->order);
         else if ((request->flags & CAIRN_FRAME_RESERVE) != 0)
-            taken = take_direct(request, out);
+            taken = take_direct(request, &block);
     }
     if (taken)
-        hand_out(frames, cpu, request, *out);
+        hand_out(cpu, request, block, out);
     cairn_platform_irq_restore(state);
     return taken;
 }
@@ -156,31 +157,7 @@ bool cairn__frames_clear(cairn_pfn first, uint64_t count)
     return true;
 }
 
-static CAIRN_NOINLINE enum cairn_status alloc_any(const struct request *request,
-                                                  cairn_pfn *out)
-{
-    cairn_pfn pfn = {0};
-
-    if (request->order > CAIRN_ORDER_MAX ||
-        (request->flags & ~ALL_FLAGS) != 0 ||
-        (unsigned)request->owner >= CAIRN_OWNER_COUNT ||
-        request->frames->engine == NULL)
-        return CAIRN_BAD_ARGUMENT;
-    if (!take_once(request, &pfn) && !take_hard(request, &pfn))
-        return CAIRN_NO_MEMORY;
-    if ((request->flags & CAIRN_FRAME_ZEROED) != 0 &&
-        !cairn__frames_clear(pfn, (uint64_t)1 << request->order)) {
-        (void)cairn_frames_free(request->frames, pfn);
-        return CAIRN_NOT_REACHABLE;
-    }
-    *out = pfn;
-    return CAIRN_OK;
-}
-
-/*
- * The common path: out of this CPU's magazine, and nothing else to do.  The
- * order is a constant where that matters.
- */
+/* Out of this CPU's magazine, and nothing else to do. */
 static inline bool take_fast(const struct request *request, cairn_pfn *out)
 {
     struct cairn_frames *frames = request->frames;
@@ -189,43 +166,58 @@ static inline bool take_fast(const struct request *request, cairn_pfn *out)
     bool is_there =
         !cairn__cache_is_frozen(cpu) && cpu->counts[request->order] > 0;
 
-    if (is_there) {
-        *out = pop(cpu, request->order);
-        hand_out(frames, cpu, request, *out);
-    }
+    if (is_there)
+        hand_out(cpu, request, pop(cpu, request->order), out);
     cairn_platform_irq_restore(state);
     return is_there;
+}
+
+static CAIRN_NOINLINE enum cairn_status
+alloc_any(struct cairn_frames *frames, cairn_order order, unsigned flags,
+          enum cairn_owner owner, cairn_pfn *out)
+{
+    struct request request = {frames, order, flags, owner};
+    cairn_pfn pfn = {0};
+
+    if (order > CAIRN_ORDER_MAX || (flags & ~ALL_FLAGS) != 0 ||
+        (unsigned)owner >= CAIRN_OWNER_COUNT || frames->engine == NULL)
+        return CAIRN_BAD_ARGUMENT;
+    if (flags == 0 && is_cached_order(order) && take_fast(&request, out))
+        return CAIRN_OK;
+    if (!take_once(&request, &pfn) && !take_hard(&request, &pfn))
+        return CAIRN_NO_MEMORY;
+    if ((flags & CAIRN_FRAME_ZEROED) != 0 &&
+        !cairn__frames_clear(pfn, (uint64_t)1 << order)) {
+        (void)cairn_frames_free(frames, pfn);
+        return CAIRN_NOT_REACHABLE;
+    }
+    *out = pfn;
+    return CAIRN_OK;
 }
 
 enum cairn_status cairn_frames_alloc(struct cairn_frames *frames,
                                      cairn_order order, unsigned flags,
                                      enum cairn_owner owner, cairn_pfn *out)
 {
-    struct request request = {frames, order, flags, owner};
     struct request single = {frames, 0, 0, owner};
 
-    if (flags == 0 && (unsigned)owner < CAIRN_OWNER_COUNT) {
-        if (order == 0 && take_fast(&single, out))
-            return CAIRN_OK;
-        if (order > 0 && order < CAIRN_FRAMES_CACHED_ORDERS &&
-            take_fast(&request, out))
-            return CAIRN_OK;
-    }
-    return alloc_any(&request, out);
+    if ((order | flags) == 0 && (unsigned)owner < CAIRN_OWNER_COUNT &&
+        take_fast(&single, out))
+        return CAIRN_OK;
+    return alloc_any(frames, order, flags, owner, out);
 }
 
 /* ---- Release ------------------------------------------------------------- */
 
-static void give_direct(struct cairn_frames *frames, cairn_pfn first,
+static void give_direct(struct cairn_frames *frames, struct cairn__block block,
                         cairn_order order)
 {
     unsigned long state;
 
     if (order < CAIRN__CHUNK_ORDER)
-        memset(cairn__frames_state(frames, first), CAIRN__STATE_FREE,
-               (size_t)1 << order);
+        memset(block.state, CAIRN__STATE_FREE, (size_t)1 << order);
     state = cairn__lock_acquire(&frames->lock);
-    frames->engine->give(frames, order, &first, 1);
+    frames->engine->give(frames, order, &block, 1);
     cairn__lock_release(&frames->lock, state);
 }
 
@@ -248,31 +240,31 @@ static inline bool is_kept(const struct cairn_frames_cpu *cpu, cairn_pfn first,
 
 /* Own CPU, not frozen: the block goes into a magazine, which has room then. */
 static void keep(struct cairn_frames *frames, struct cairn_frames_cpu *cpu,
-                 cairn_pfn first, unsigned order)
+                 struct cairn__block block, unsigned order)
 {
     struct cairn__cache_place place = cairn__cache_place(order);
 
     if (cpu->counts[order] >= place.limit)
         cairn__cache_flush(frames, cpu, order);
-    *cairn__frames_state(frames, first) =
-        order > 0 ? CAIRN__STATE_CACHED : CAIRN__STATE_FREE;
-    cpu->slots[place.first + cpu->counts[order]++] = first;
+    *block.state = order > 0 ? CAIRN__STATE_CACHED : CAIRN__STATE_FREE;
+    cpu->slots[place.first + cpu->counts[order]++] = block;
 }
 
 /* A frame of a sparse chunk: not to be handed out again soon. */
 static void keep_apart(struct cairn_frames *frames,
-                       struct cairn_frames_cpu *cpu, cairn_pfn first)
+                       struct cairn_frames_cpu *cpu, struct cairn__block block)
 {
     if (cpu->return_count >= CAIRN_FRAMES_RETURN_SLOTS)
         cairn__cache_flush_returns(frames, cpu);
-    *cairn__frames_state(frames, first) = CAIRN__STATE_FREE;
-    cpu->returns[cpu->return_count++] = first;
+    *block.state = CAIRN__STATE_FREE;
+    cpu->returns[cpu->return_count++] = block;
 }
 
 /* Own CPU, interrupts off: any allocated block, or a run, goes back. */
 static void release(struct cairn_frames *frames, struct cairn_frames_cpu *cpu,
                     cairn_pfn first, const struct cairn__head *head)
 {
+    struct cairn__block block = {first, head->state};
     unsigned order = *head->state & CAIRN__ORDER_MASK;
     unsigned owner = (*head->state >> 5) - 1u;
 
@@ -282,11 +274,11 @@ static void release(struct cairn_frames *frames, struct cairn_frames_cpu *cpu,
     }
     cpu->freed[owner] += (uint64_t)1 << order;
     if (!is_cached_order(order) || cairn__cache_is_frozen(cpu))
-        give_direct(frames, first, order);
+        give_direct(frames, block, order);
     else if (order == 0 && !is_kept(cpu, first, head->kind))
-        keep_apart(frames, cpu, first);
+        keep_apart(frames, cpu, block);
     else
-        keep(frames, cpu, first, order);
+        keep(frames, cpu, block, order);
 }
 
 /* `order` is that of a block, ORDER_RUN, or ANY_ORDER. */
@@ -309,11 +301,10 @@ free_any(struct cairn_frames *frames, cairn_pfn first, unsigned order)
 }
 
 /* A slot for a single frame in this CPU's magazine; NULL: there is none. */
-static inline cairn_pfn *find_slot(struct cairn_frames_cpu *cpu,
-                                   cairn_pfn first, enum cairn__chunk_kind kind)
+static inline struct cairn__block *find_slot(struct cairn_frames_cpu *cpu,
+                                             cairn_pfn first,
+                                             enum cairn__chunk_kind kind)
 {
-    if (cairn__cache_is_frozen(cpu))
-        return NULL;
     if (!is_kept(cpu, first, kind))
         return cpu->return_count < CAIRN_FRAMES_RETURN_SLOTS
                    ? &cpu->returns[cpu->return_count++]
@@ -323,23 +314,44 @@ static inline cairn_pfn *find_slot(struct cairn_frames_cpu *cpu,
                : NULL;
 }
 
+/* A single frame of a chunk whose states are valid, into the magazine. */
+static inline bool keep_single(struct cairn_frames_cpu *cpu,
+                               struct cairn__block block,
+                               enum cairn__chunk_kind kind)
+{
+    unsigned owner = cairn__state_single_owner(*block.state);
+    struct cairn__block *slot;
+
+    if (owner >= CAIRN_OWNER_COUNT || cairn__cache_is_frozen(cpu))
+        return false;
+    slot = find_slot(cpu, block.first, kind);
+    if (slot == NULL)
+        return false;
+    *slot = block;
+    *block.state = CAIRN__STATE_FREE;
+    cpu->freed[owner]++;
+    return true;
+}
+
 /* The common path: a single frame, and room for it in the magazine. */
 static inline bool free_fast(struct cairn_frames *frames, cairn_pfn first)
 {
-    unsigned long state = cairn_platform_irq_save();
-    struct cairn_frames_cpu *cpu = own_cpu(frames);
-    struct cairn__head head = cairn__misuse_find(frames, first);
-    cairn_pfn *slot = NULL;
+    unsigned long irq = cairn_platform_irq_save();
+    bool is_done = false;
 
-    if (head.state != NULL && (*head.state & CAIRN__ORDER_MASK) == 0)
-        slot = find_slot(cpu, first, head.kind);
-    if (slot != NULL) {
-        cpu->freed[(*head.state >> 5) - 1u]++;
-        *head.state = CAIRN__STATE_FREE;
-        *slot = first;
+    if (cairn__frames_covers(frames, first)) {
+        struct cairn__section *section =
+            cairn__slot_section(cairn__frames_slot(frames, first));
+        enum cairn__chunk_kind kind =
+            cairn__section_kind(section, cairn__frames_chunk_number(first));
+        struct cairn__block block = {
+            first, &section->states[first.value % CAIRN__SECTION_FRAMES]};
+
+        is_done = kind >= CAIRN__CHUNK_SPARSE &&
+                  keep_single(own_cpu(frames), block, kind);
     }
-    cairn_platform_irq_restore(state);
-    return slot != NULL;
+    cairn_platform_irq_restore(irq);
+    return is_done;
 }
 
 enum cairn_status cairn_frames_free(struct cairn_frames *frames,

@@ -348,21 +348,23 @@ static bool find(const struct cairn_frames *frames, struct wish wish,
 
 /*
  * Take blocks of less than a chunk: the first one is known, the following are
- * the next ones of the same chunk.
+ * the next ones of the same chunk.  They end up below `end`, the first at
+ * its top.
  */
 static size_t take_in_chunk(struct cairn_frames *frames, cairn_order order,
-                            struct cairn__pfn_range window, cairn_pfn *out,
-                            size_t max)
+                            struct cairn__pfn_range window,
+                            struct cairn__block *end, size_t max)
 {
     struct wish wish = {(uint64_t)1 << order, order};
-    uint64_t first = out->value;
+    uint64_t first = end[-1].first.value;
     uint64_t chunk = cairn__align_down(first, CAIRN__CHUNK_FRAMES);
     uint64_t line[CAIRN__LINE_WORDS];
     size_t taken = 0;
 
     copy_line(frames, chunk, window, line);
     do {
-        out[taken++].value = first;
+        end[-1 - (ptrdiff_t)taken++] =
+            cairn__frames_block(frames, cairn_pfn_make(first));
         write_bits(frames, first, wish.count, false);
         cairn__eager_take_block(frames, first, order);
     } while (taken < max &&
@@ -384,33 +386,33 @@ static size_t take_whole(struct cairn_frames *frames, cairn_order order,
 }
 
 static size_t freelist_take(struct cairn_frames *frames, cairn_order order,
-                            struct cairn__pfn_range window, cairn_pfn *out,
-                            size_t max)
+                            struct cairn__pfn_range window,
+                            struct cairn__block *out, size_t max)
 {
     struct wish wish = {(uint64_t)1 << order, order};
     size_t taken = 0;
 
     window = cairn__eager_window(frames, window);
     while (taken < max) {
-        cairn_pfn *next = &out[taken];
+        struct cairn__block *end = &out[max - taken];
         uint64_t first;
 
         if (!find(frames, wish, window, &first))
             break;
-        next->value = first;
+        end[-1] = cairn__frames_block(frames, cairn_pfn_make(first));
         if (order < CAIRN__CHUNK_ORDER)
-            taken += take_in_chunk(frames, order, window, next, max - taken);
+            taken += take_in_chunk(frames, order, window, end, max - taken);
         else
-            taken += take_whole(frames, order, *next);
+            taken += take_whole(frames, order, end[-1].first);
     }
     return taken;
 }
 
 static void freelist_give(struct cairn_frames *frames, cairn_order order,
-                          const cairn_pfn *blocks, size_t count)
+                          const struct cairn__block *blocks, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        uint64_t first = blocks[i].value;
+        uint64_t first = blocks[i].first.value;
 
         write_bits(frames, first, (uint64_t)1 << order, true);
         cairn__eager_give_block(frames, first, order);

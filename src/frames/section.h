@@ -163,6 +163,23 @@ static inline uint8_t *cairn__frames_state(const struct cairn_frames *frames,
                 ->states[pfn.value % CAIRN__SECTION_FRAMES];
 }
 
+static inline struct cairn__block
+cairn__frames_block(const struct cairn_frames *frames, cairn_pfn first)
+{
+    struct cairn__block block = {first, cairn__frames_state(frames, first)};
+
+    return block;
+}
+
+/* The block that begins `count` frames later, in the same section. */
+static inline struct cairn__block cairn__block_after(struct cairn__block block,
+                                                     unsigned count)
+{
+    block.first.value += count;
+    block.state += count;
+    return block;
+}
+
 static inline enum cairn__chunk_kind
 cairn__frames_kind(const struct cairn_frames *frames, cairn_pfn pfn)
 {
@@ -170,6 +187,16 @@ cairn__frames_kind(const struct cairn_frames *frames, cairn_pfn pfn)
 
     return cairn__section_kind(cairn__slot_section(slot),
                                cairn__frames_chunk_number(pfn));
+}
+
+/*
+ * The owner, if the state is that of an allocated single frame; else
+ * CAIRN_OWNER_COUNT or more.  Rotated, a state has its order, which must be 0,
+ * above its owner plus one.
+ */
+static inline unsigned cairn__state_single_owner(uint8_t state)
+{
+    return (uint8_t)((state >> 5 | state << 3) - 1);
 }
 
 static inline uint8_t cairn__state_of(enum cairn_owner owner, unsigned order)

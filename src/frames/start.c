@@ -45,7 +45,6 @@ struct cairn_frames_config cairn_frames_config_default(void)
         .engine = CAIRN_ENGINE_TREE,
         .misuse = CAIRN_MISUSE_STATUS,
         .has_magazines = true,
-        .cpu_count = 1,
     };
 
     return config;
@@ -196,6 +195,19 @@ static bool start_engine(struct cairn_frames *frames, struct store *store)
     return true;
 }
 
+static bool add_cpus(struct cairn_frames *frames, struct store *store)
+{
+    size_t count = frames->config.cpu_count;
+
+    frames->cpus = take_storage(store, count * sizeof(*frames->cpus));
+    if (frames->cpus == NULL)
+        return false;
+    memset(frames->cpus, 0, count * sizeof(*frames->cpus));
+    for (size_t i = 0; i < count && !frames->config.has_magazines; i++)
+        frames->cpus[i].frozen_by = CAIRN__FROZEN_FOR_EVER;
+    return true;
+}
+
 static bool build_directory(struct cairn_frames *frames, struct store *store)
 {
     size_t slots = (size_t)frames->slot_count;
@@ -210,7 +222,8 @@ static bool build_directory(struct cairn_frames *frames, struct store *store)
         cairn__summary_init(&frames->summaries[i], storage + i * words, slots);
     memset(cairn__section_void.kinds, CAIRN__CHUNK_ABSENT,
            sizeof(cairn__section_void.kinds));
-    return add_sections(frames, store) && start_engine(frames, store);
+    return add_cpus(frames, store) && add_sections(frames, store) &&
+           start_engine(frames, store);
 }
 
 /* ---- What is free, and what is not --------------------------------------- */
@@ -255,7 +268,7 @@ static void consume(void *context, struct cairn_phys_range used)
 
 static bool is_config_valid(const struct cairn_frames_config *config)
 {
-    return config->engine <= CAIRN_ENGINE_FREELIST && config->cpu_count >= 1 &&
+    return config->engine <= CAIRN_ENGINE_FREELIST &&
            config->cpu_count <= CAIRN_CPU_MAX;
 }
 
@@ -286,9 +299,9 @@ enum cairn_status cairn_frames_init(struct cairn_frames *frames,
         (last + SECTION_BYTES - 1) / SECTION_BYTES - frames->first_section;
     if (early != NULL)
         store.floor = early->window.start.value;
+    if (chosen.cpu_count == 0)
+        chosen.cpu_count = cairn_platform_cpu_count();
     frames->config = chosen;
-    for (unsigned i = 0; i < CAIRN_CPU_MAX && !chosen.has_magazines; i++)
-        frames->cpus[i].frozen_by = CAIRN__FROZEN_FOR_EVER;
     if (!build_directory(frames, &store))
         return CAIRN_NO_MEMORY;
     frames->engine = engines[chosen.engine];

@@ -56,23 +56,44 @@ static bool find_for_single(struct cairn_frames *frames,
     return false;
 }
 
+/*
+ * Take up to `max` frames out of a word, of which `first` is the lowest; they
+ * end up below `end`.
+ */
+static uint64_t strip_word(uint64_t word, struct cairn__block first,
+                           struct cairn__block **end, size_t max)
+{
+    struct cairn__block *out = *end;
+
+    /* The states of a word share a cache line, soon to be written. */
+    __builtin_prefetch(first.state, 1);
+    if (word == UINT64_MAX && max >= 64) {
+        for (unsigned i = 0; i < 64; i++)
+            *--out = cairn__block_after(first, i);
+        word = 0;
+    }
+    for (; word != 0 && max > 0; max--, word &= word - 1)
+        *--out = cairn__block_after(first, cairn__bit_lowest(word));
+    *end = out;
+    return word;
+}
+
 /* Take up to `max` single frames out of one chunk, lowest first. */
 static size_t strip(struct cairn_frames *frames,
-                    const struct cairn__chunk *chunk, cairn_pfn *out,
+                    const struct cairn__chunk *chunk, struct cairn__block *end,
                     size_t max)
 {
     uint64_t *line = cairn__tree_line(chunk);
-    uint64_t first = cairn__tree_first(frames, chunk);
+    struct cairn__block first = cairn__tree_block(frames, chunk, 0);
+    struct cairn__block *out = end;
     size_t taken = 0;
 
     for (unsigned i = 0; i < CAIRN__LINE_WORDS && taken < max; i++) {
-        uint64_t word = line[i];
-
-        while (word != 0 && taken < max) {
-            out[taken++].value = first + i * 64 + cairn__bit_lowest(word);
-            word &= word - 1;
-        }
-        line[i] = word;
+        if (line[i] == 0)
+            continue;
+        line[i] = strip_word(line[i], cairn__block_after(first, i * 64), &out,
+                             max - taken);
+        taken = (size_t)(end - out);
     }
     cairn__tree_section(chunk)->free_counts[chunk->number] -= (uint16_t)taken;
     frames->free_frames -= taken;
@@ -81,14 +102,14 @@ static size_t strip(struct cairn_frames *frames,
 }
 
 static size_t take_single(struct cairn_frames *frames,
-                          struct cairn__chunk_window window, cairn_pfn *out,
-                          size_t max)
+                          struct cairn__chunk_window window,
+                          struct cairn__block *out, size_t max)
 {
     struct cairn__chunk chunk;
     size_t taken = 0;
 
     while (taken < max && find_for_single(frames, window, &chunk))
-        taken += strip(frames, &chunk, out + taken, max - taken);
+        taken += strip(frames, &chunk, out + max - taken, max - taken);
     return taken;
 }
 
@@ -130,8 +151,8 @@ static bool find_for_block(struct cairn_frames *frames, cairn_order order,
 }
 
 static size_t take_blocks(struct cairn_frames *frames, cairn_order order,
-                          struct cairn__chunk_window window, cairn_pfn *out,
-                          size_t max)
+                          struct cairn__chunk_window window,
+                          struct cairn__block *out, size_t max)
 {
     struct cairn__chunk chunk;
     unsigned count = 1u << order;
@@ -145,7 +166,7 @@ static size_t take_blocks(struct cairn_frames *frames, cairn_order order,
         if (at == CAIRN__LINE_NONE)
             break;
         cairn__line_clear(cairn__tree_line(&chunk), at, count);
-        out[taken++].value = cairn__tree_first(frames, &chunk) + at;
+        out[max - ++taken] = cairn__tree_block(frames, &chunk, at);
     }
     cairn__tree_section(&chunk)->free_counts[chunk.number] -=
         (uint16_t)(taken * count);
@@ -157,8 +178,8 @@ static size_t take_blocks(struct cairn_frames *frames, cairn_order order,
 /* ---- The interface: blocks ----------------------------------------------- */
 
 static size_t take_in(struct cairn_frames *frames, cairn_order order,
-                      struct cairn__chunk_window window, cairn_pfn *out,
-                      size_t max)
+                      struct cairn__chunk_window window,
+                      struct cairn__block *out, size_t max)
 {
     if (window.start >= window.end || max == 0)
         return 0;
@@ -170,8 +191,8 @@ static size_t take_in(struct cairn_frames *frames, cairn_order order,
 }
 
 static size_t tree_take(struct cairn_frames *frames, cairn_order order,
-                        struct cairn__pfn_range window, cairn_pfn *out,
-                        size_t max)
+                        struct cairn__pfn_range window,
+                        struct cairn__block *out, size_t max)
 {
     static const uint64_t kept[] = {CHUNKS_4GIB, CHUNKS_16MIB, 0};
     struct cairn__chunk_window chunks = cairn__tree_chunks_of(frames, window);
@@ -190,13 +211,13 @@ static size_t tree_take(struct cairn_frames *frames, cairn_order order,
 }
 
 /* Frames of S chunks change class at few counts only; look no more often. */
-static void give_singles(struct cairn_frames *frames, const cairn_pfn *blocks,
-                         size_t count)
+static void give_singles(struct cairn_frames *frames,
+                         const struct cairn__block *blocks, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct cairn__chunk chunk = cairn__tree_chunk(frames, blocks[i]);
+        struct cairn__chunk chunk = cairn__tree_chunk(frames, blocks[i].first);
         struct cairn__section *section = cairn__tree_section(&chunk);
-        unsigned at = (unsigned)(blocks[i].value % CAIRN__CHUNK_FRAMES);
+        unsigned at = (unsigned)(blocks[i].first.value % CAIRN__CHUNK_FRAMES);
         uint64_t *word = &section->lines[chunk.number][at / 64];
         unsigned now = ++section->free_counts[chunk.number];
 
@@ -223,7 +244,7 @@ static void give_block(struct cairn_frames *frames, cairn_order order,
 }
 
 static void tree_give(struct cairn_frames *frames, cairn_order order,
-                      const cairn_pfn *blocks, size_t count)
+                      const struct cairn__block *blocks, size_t count)
 {
     if (order == 0) {
         give_singles(frames, blocks, count);
@@ -231,9 +252,9 @@ static void tree_give(struct cairn_frames *frames, cairn_order order,
     }
     for (size_t i = 0; i < count; i++) {
         if (order >= CAIRN__CHUNK_ORDER)
-            cairn__tree_give_huge(frames, order, blocks[i]);
+            cairn__tree_give_huge(frames, order, blocks[i].first);
         else
-            give_block(frames, order, blocks[i]);
+            give_block(frames, order, blocks[i].first);
     }
 }
 

@@ -71,6 +71,13 @@ static inline uint64_t *cairn__tree_line(const struct cairn__chunk *chunk)
     return cairn__tree_section(chunk)->lines[chunk->number];
 }
 
+/* The states of the chunk's frames. */
+static inline uint8_t *cairn__tree_states(const struct cairn__chunk *chunk)
+{
+    return &cairn__tree_section(chunk)
+                ->states[chunk->number * CAIRN__CHUNK_FRAMES];
+}
+
 static inline struct cairn__chunk
 cairn__tree_chunk_at(struct cairn_frames *frames, size_t slot_number,
                      unsigned number)
@@ -97,6 +104,17 @@ static inline uint64_t cairn__tree_first(const struct cairn_frames *frames,
 
     return section << CAIRN__SECTION_ORDER | (uint64_t)chunk->number
                                                  << CAIRN__CHUNK_ORDER;
+}
+
+/* The block that begins at frame `at` of the chunk, whose states are valid. */
+static inline struct cairn__block
+cairn__tree_block(const struct cairn_frames *frames,
+                  const struct cairn__chunk *chunk, unsigned at)
+{
+    struct cairn__block block = {{cairn__tree_first(frames, chunk) + at},
+                                 cairn__tree_states(chunk) + at};
+
+    return block;
 }
 
 static inline bool cairn__tree_is_empty(const struct cairn__chunk *chunk)
@@ -163,7 +181,8 @@ void cairn__tree_split(const struct cairn__chunk *chunk, bool as_medium);
 /* ---- The parts ----------------------------------------------------------- */
 
 size_t cairn__tree_take_huge(struct cairn_frames *frames, cairn_order order,
-                             struct cairn__chunk_window window, cairn_pfn *out);
+                             struct cairn__chunk_window window,
+                             struct cairn__block *out);
 void cairn__tree_give_huge(struct cairn_frames *frames, cairn_order order,
                            cairn_pfn block);
 bool cairn__tree_take_run(struct cairn_frames *frames, uint64_t count,

@@ -124,7 +124,8 @@ static bool find_in_words(const struct cairn_frames *frames, cairn_order order,
 }
 
 size_t cairn__tree_take_huge(struct cairn_frames *frames, cairn_order order,
-                             struct cairn__chunk_window window, cairn_pfn *out)
+                             struct cairn__chunk_window window,
+                             struct cairn__block *out)
 {
     struct cairn__chunk chunk;
     uint64_t first;
@@ -145,8 +146,9 @@ size_t cairn__tree_take_huge(struct cairn_frames *frames, cairn_order order,
     if (!is_found)
         return 0;
     claim_huge(frames, first, (uint64_t)1 << (order - CAIRN__CHUNK_ORDER));
-    out->value = (frames->first_section << CAIRN__SECTION_ORDER) +
-                 (first << CAIRN__CHUNK_ORDER);
+    out->first.value = (frames->first_section << CAIRN__SECTION_ORDER) +
+                       (first << CAIRN__CHUNK_ORDER);
+    out->state = cairn__frames_state(frames, out->first);
     return 1;
 }
 

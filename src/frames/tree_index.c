@@ -133,8 +133,8 @@ void cairn__tree_split(const struct cairn__chunk *chunk, bool as_medium)
     uint64_t bit = CAIRN__BIT(chunk->number);
 
     if ((section->ready & bit) == 0) {
-        memset(&section->states[chunk->number * CAIRN__CHUNK_FRAMES],
-               CAIRN__STATE_FREE, CAIRN__CHUNK_FRAMES);
+        memset(cairn__tree_states(chunk), CAIRN__STATE_FREE,
+               CAIRN__CHUNK_FRAMES);
         section->ready |= bit;
     }
     memset(cairn__tree_line(chunk), 0xff, sizeof(section->lines[0]));

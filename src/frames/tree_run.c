@@ -139,8 +139,7 @@ static void make_partial(const struct cairn__chunk *chunk)
 {
     struct cairn__section *section = cairn__tree_section(chunk);
 
-    memset(&section->states[chunk->number * CAIRN__CHUNK_FRAMES],
-           CAIRN__STATE_ABSENT, CAIRN__CHUNK_FRAMES);
+    memset(cairn__tree_states(chunk), CAIRN__STATE_ABSENT, CAIRN__CHUNK_FRAMES);
     memset(cairn__tree_line(chunk), 0, sizeof(section->lines[0]));
     section->free_counts[chunk->number] = 0;
     section->ready |= CAIRN__BIT(chunk->number);
