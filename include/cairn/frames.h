@@ -94,7 +94,7 @@ struct cairn_frames_config cairn_frames_config_default(void);
 /* ---- The allocator's state; private, here so that hosts can store it ----- */
 
 #define CAIRN_FRAMES_CACHED_ORDERS 10
-#define CAIRN_FRAMES_CACHE_SLOTS   158 /* of all orders */
+#define CAIRN_FRAMES_CACHE_SLOTS   190 /* of all orders */
 #define CAIRN_FRAMES_RETURN_SLOTS  64
 #define CAIRN_FRAMES_SUMMARIES     14
 #define CAIRN_FRAMES_LEVELS        3
@@ -135,10 +135,10 @@ struct cairn_frames {
     void *engine_data;                  /* constant; contents: see engine */
     struct cairn_frames_config config;  /* constant */
     struct cairn_lock lock __attribute__((aligned(64))); /* the engine lock */
-    struct cairn__summary summaries[CAIRN_FRAMES_SUMMARIES]; /* [lock] */
     uint64_t free_frames;  /* [lock] not in any cache */
     uint64_t total_frames; /* [lock] */
-    uint64_t low_chunks;   /* constant: chunks kept for limited requests */
+    struct cairn__summary summaries[CAIRN_FRAMES_SUMMARIES]; /* [lock] */
+    uint64_t low_chunks; /* constant: chunks kept for limited requests */
 };
 
 /* ---- Start --------------------------------------------------------------- */

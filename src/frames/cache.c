@@ -59,7 +59,7 @@ bool cairn__cache_refill(struct cairn_frames *frames,
 {
     struct cairn__cache_place place = cairn__cache_place(order);
     struct cairn__block *slots = &cpu->slots[place.first];
-    size_t wanted = (place.limit + 1u) / 2;
+    size_t wanted = place.batch;
     size_t taken = take_batch(frames, order, slots, wanted);
 
     cairn__assert(cpu->counts[order] == 0 && taken <= wanted);

@@ -23,18 +23,23 @@ static inline bool cairn__cache_is_frozen(const struct cairn_frames_cpu *cpu)
     return __atomic_load_n(&cpu->frozen_by, __ATOMIC_ACQUIRE) != 0;
 }
 
-/* Where the blocks of an order lie in `slots`, and how many there may be. */
+/*
+ * Where the blocks of an order lie in `slots`, and how many there may be.  Of
+ * orders 0 to 4, a batch has 64 frames: their states fill a cache line, which
+ * is then no other CPU's.
+ */
 struct cairn__cache_place {
     uint8_t first;
     uint8_t limit; /* 0: blocks of that order are not kept */
+    uint8_t batch; /* how many are taken from the engine at once */
 };
 
 static inline struct cairn__cache_place cairn__cache_place(cairn_order order)
 {
     static const struct cairn__cache_place places[CAIRN_FRAMES_CACHED_ORDERS] =
         {
-            [0] = {0, 128}, [1] = {128, 8}, [2] = {136, 8},
-            [3] = {144, 8}, [4] = {152, 4}, [9] = {156, 2},
+            [0] = {0, 128, 64}, [1] = {128, 32, 32}, [2] = {160, 16, 16},
+            [3] = {176, 8, 8},  [4] = {184, 4, 4},   [9] = {188, 2, 1},
         };
 
     return places[order];

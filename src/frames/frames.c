@@ -182,8 +182,6 @@ alloc_any(struct cairn_frames *frames, cairn_order order, unsigned flags,
     if (order > CAIRN_ORDER_MAX || (flags & ~ALL_FLAGS) != 0 ||
         (unsigned)owner >= CAIRN_OWNER_COUNT || frames->engine == NULL)
         return CAIRN_BAD_ARGUMENT;
-    if (flags == 0 && is_cached_order(order) && take_fast(&request, out))
-        return CAIRN_OK;
     if (!take_once(&request, &pfn) && !take_hard(&request, &pfn))
         return CAIRN_NO_MEMORY;
     if ((flags & CAIRN_FRAME_ZEROED) != 0 &&
@@ -195,6 +193,19 @@ alloc_any(struct cairn_frames *frames, cairn_order order, unsigned flags,
     return CAIRN_OK;
 }
 
+/* The common path of blocks: apart, so that that of single frames is short. */
+static CAIRN_NOINLINE enum cairn_status
+alloc_block(struct cairn_frames *frames, cairn_order order, unsigned flags,
+            enum cairn_owner owner, cairn_pfn *out)
+{
+    struct request request = {frames, order, 0, owner};
+
+    if (flags == 0 && order < CAIRN_FRAMES_CACHED_ORDERS &&
+        (unsigned)owner < CAIRN_OWNER_COUNT && take_fast(&request, out))
+        return CAIRN_OK;
+    return alloc_any(frames, order, flags, owner, out);
+}
+
 enum cairn_status cairn_frames_alloc(struct cairn_frames *frames,
                                      cairn_order order, unsigned flags,
                                      enum cairn_owner owner, cairn_pfn *out)
@@ -204,7 +215,7 @@ enum cairn_status cairn_frames_alloc(struct cairn_frames *frames,
     if ((order | flags) == 0 && (unsigned)owner < CAIRN_OWNER_COUNT &&
         take_fast(&single, out))
         return CAIRN_OK;
-    return alloc_any(frames, order, flags, owner, out);
+    return alloc_block(frames, order, flags, owner, out);
 }
 
 /* ---- Release ------------------------------------------------------------- */
@@ -333,8 +344,36 @@ static inline bool keep_single(struct cairn_frames_cpu *cpu,
     return true;
 }
 
-/* The common path: a single frame, and room for it in the magazine. */
-static inline bool free_fast(struct cairn_frames *frames, cairn_pfn first)
+/* The same for a larger block, if its order is kept in magazines. */
+static inline bool keep_block(struct cairn_frames_cpu *cpu,
+                              struct cairn__block block)
+{
+    unsigned order = *block.state & CAIRN__ORDER_MASK;
+    struct cairn__cache_place place;
+
+    if (*block.state < CAIRN__STATE_HEAD || order == 0 ||
+        order >= CAIRN_FRAMES_CACHED_ORDERS || cairn__cache_is_frozen(cpu))
+        return false;
+    place = cairn__cache_place(order);
+    if (cpu->counts[order] >= place.limit)
+        return false;
+    cpu->freed[(*block.state >> 5) - 1u] += (uint64_t)1 << order;
+    *block.state = CAIRN__STATE_CACHED;
+    cpu->slots[place.first + cpu->counts[order]++] = block;
+    return true;
+}
+
+/* Can the state be that of the first frame of a block? */
+static inline bool has_state(cairn_pfn first, enum cairn__chunk_kind kind)
+{
+    return kind >= CAIRN__CHUNK_SPARSE ||
+           (kind == CAIRN__CHUNK_HUGE &&
+            first.value % CAIRN__CHUNK_FRAMES == 0);
+}
+
+/* The common path: a single frame or `as_block`, and room in the magazine. */
+static inline bool free_fast(struct cairn_frames *frames, cairn_pfn first,
+                             bool as_block)
 {
     unsigned long irq = cairn_platform_irq_save();
     bool is_done = false;
@@ -347,25 +386,38 @@ static inline bool free_fast(struct cairn_frames *frames, cairn_pfn first)
         struct cairn__block block = {
             first, &section->states[first.value % CAIRN__SECTION_FRAMES]};
 
-        is_done = kind >= CAIRN__CHUNK_SPARSE &&
-                  keep_single(own_cpu(frames), block, kind);
+        if (as_block)
+            is_done =
+                has_state(first, kind) && keep_block(own_cpu(frames), block);
+        else
+            is_done = kind >= CAIRN__CHUNK_SPARSE &&
+                      keep_single(own_cpu(frames), block, kind);
     }
     cairn_platform_irq_restore(irq);
     return is_done;
 }
 
+/* Apart, for the same reason as alloc_block. */
+static CAIRN_NOINLINE enum cairn_status free_block(struct cairn_frames *frames,
+                                                   cairn_pfn first)
+{
+    return free_fast(frames, first, true) ? CAIRN_OK
+                                          : free_any(frames, first, ANY_ORDER);
+}
+
 enum cairn_status cairn_frames_free(struct cairn_frames *frames,
                                     cairn_pfn first)
 {
-    return free_fast(frames, first) ? CAIRN_OK
-                                    : free_any(frames, first, ANY_ORDER);
+    return free_fast(frames, first, false) ? CAIRN_OK
+                                           : free_block(frames, first);
 }
 
 enum cairn_status cairn_frames_free_order(struct cairn_frames *frames,
                                           cairn_pfn first, cairn_order order)
 {
     if (order == 0)
-        return free_fast(frames, first) ? CAIRN_OK : free_any(frames, first, 0);
+        return free_fast(frames, first, false) ? CAIRN_OK
+                                               : free_any(frames, first, 0);
     return order > CAIRN_ORDER_MAX ? CAIRN_WRONG_SIZE
                                    : free_any(frames, first, order);
 }

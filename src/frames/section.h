@@ -77,9 +77,9 @@ struct cairn__section {
     /* Written under the engine lock, read by everybody. */
     CAIRN__LINE_ALIGNED uint8_t kinds[CAIRN__SECTION_CHUNKS];
     /* Tree engine, all [engine lock]: */
-    CAIRN__LINE_ALIGNED uint64_t index[CAIRN__TREE_CLASSES]; /* of each class */
-    uint64_t ready;  /* chunks with valid states */
-    uint64_t medium; /* chunks for blocks, not frames */
+    CAIRN__LINE_ALIGNED uint64_t ready;  /* chunks with valid states */
+    uint64_t medium;                     /* chunks for blocks, not frames */
+    uint64_t index[CAIRN__TREE_CLASSES]; /* chunks of each class */
     CAIRN__LINE_ALIGNED uint8_t classes[CAIRN__SECTION_CHUNKS];
     uint16_t free_counts[CAIRN__SECTION_CHUNKS];
     CAIRN__LINE_ALIGNED uint64_t
