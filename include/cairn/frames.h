@@ -111,7 +111,9 @@ struct cairn_frames_cpu {
     uint32_t counts[CAIRN_FRAMES_CACHED_ORDERS]; /* blocks of each order */
     uint64_t active; /* chunk from which it was filled last */
     uint64_t allocated[CAIRN_OWNER_COUNT]; /* frames, since the start */
-    uint64_t freed[CAIRN_OWNER_COUNT];
+    uint64_t freed[CAIRN_OWNER_COUNT];     /* without those of last_freed */
+    uint64_t last_freed; /* single frames of `last_owner`, since it is that */
+    uint32_t last_owner;
     uint32_t return_count;
     struct cairn__block slots[CAIRN_FRAMES_CACHE_SLOTS]; /* frames/cache.h */
     struct cairn__block

@@ -159,6 +159,18 @@ uint64_t cairn__cache_singles(const struct cairn_frames *frames)
     return total;
 }
 
+void cairn__cache_count_owner(struct cairn_frames_cpu *cpu, unsigned owner)
+{
+    cpu->freed[cpu->last_owner] += cpu->last_freed;
+    cpu->last_freed = 0;
+    cpu->last_owner = owner;
+}
+
+uint64_t cairn__cache_freed(const struct cairn_frames_cpu *cpu, unsigned owner)
+{
+    return cpu->freed[owner] + (owner == cpu->last_owner ? cpu->last_freed : 0);
+}
+
 uint64_t cairn__cache_frames(const struct cairn_frames_cpu *cpu)
 {
     uint64_t total = cpu->return_count;

@@ -66,6 +66,18 @@ void cairn__cache_drain(struct cairn_frames *frames, unsigned number);
 /* Single frames in all magazines: state FREE, but not the engine's. */
 uint64_t cairn__cache_singles(const struct cairn_frames *frames);
 
+/*
+ * Own CPU, interrupts off: `last_freed` counts frames of that owner from now
+ * on.  Counting runs of one owner, instead of freed[owner]++ for each frame,
+ * keeps the processor from waiting: the address of that counter would not be
+ * known before the frame's state has arrived, and no later load can pass a
+ * store without an address.
+ */
+void cairn__cache_count_owner(struct cairn_frames_cpu *cpu, unsigned owner);
+
+/* Frames of that owner that this CPU has freed. */
+uint64_t cairn__cache_freed(const struct cairn_frames_cpu *cpu, unsigned owner);
+
 /* Frames in this CPU's caches. */
 uint64_t cairn__cache_frames(const struct cairn_frames_cpu *cpu);
 

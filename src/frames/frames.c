@@ -108,7 +108,7 @@ static bool take_once(const struct request *request, cairn_pfn *out)
     struct cairn_frames *frames = request->frames;
     unsigned long state = cairn_platform_irq_save();
     struct cairn_frames_cpu *cpu = own_cpu(frames);
-    struct cairn__block block;
+    struct cairn__block block = {{0}, NULL};
     bool taken;
 
     if ((request->flags & DIRECT_FLAGS) != 0 ||
@@ -340,7 +340,9 @@ static inline bool keep_single(struct cairn_frames_cpu *cpu,
         return false;
     *slot = block;
     *block.state = CAIRN__STATE_FREE;
-    cpu->freed[owner]++;
+    if (owner != cpu->last_owner)
+        cairn__cache_count_owner(cpu, owner);
+    cpu->last_freed++;
     return true;
 }
 
