@@ -127,9 +127,10 @@ struct cairn_frames {
     struct cairn_frames_config config;  /* constant */
     struct cairn_lock lock;             /* the engine lock */
     struct cairn__summary summaries[CAIRN_FRAMES_SUMMARIES]; /* [lock] */
-    uint64_t free_frames;  /* [lock] not in any cache */
-    uint64_t total_frames; /* [lock] */
-    uint64_t low_chunks;   /* constant: chunks kept for limited requests */
+    uint64_t free_frames;    /* [lock] not in any cache */
+    uint64_t total_frames;   /* [lock] */
+    uint64_t metadata_bytes; /* [lock] taken out of memory for all this */
+    uint64_t low_chunks;     /* constant: chunks kept for limited requests */
     struct cairn_frames_cpu cpus[CAIRN_CPU_MAX];
 };
 
@@ -318,8 +319,8 @@ struct cairn_frames_stats {
     uint64_t free_frames;   /* in the engine and in magazines */
     uint64_t cached_frames; /* of these: in magazines */
     uint64_t owner_frames[CAIRN_OWNER_COUNT];
-    uint64_t metadata_bytes;
-    uint64_t free_2mib; /* whole free chunks */
+    uint64_t metadata_bytes; /* whole pages that all of this has taken */
+    uint64_t free_2mib;      /* whole free chunks */
 };
 
 /* A snapshot; exact while no other CPU allocates or frees. */

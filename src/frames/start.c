@@ -61,6 +61,7 @@ struct store {
     struct cairn_memmap *map;
     uint64_t floor; /* the early allocator has handed out below */
     uint64_t limit; /* nothing at or above is left */
+    uint64_t taken; /* bytes */
 };
 
 /* The highest usable range below the limit. */
@@ -101,6 +102,7 @@ static void *take_storage(struct store *store, uint64_t bytes)
                                  CAIRN_MEMORY_KERNEL) != CAIRN_OK)
             return NULL;
         store->limit = start;
+        store->taken += bytes;
         return memory;
     }
     return NULL;
@@ -267,7 +269,7 @@ enum cairn_status cairn_frames_init(struct cairn_frames *frames,
                                     struct cairn_early *early,
                                     const struct cairn_frames_config *config)
 {
-    struct store store = {map, 0, CAIRN_PHYS_LIMIT};
+    struct store store = {map, 0, CAIRN_PHYS_LIMIT, 0};
     struct cairn_frames_config chosen =
         config != NULL ? *config : cairn_frames_config_default();
     struct cairn_phys_range window = {{0}, {CAIRN_PHYS_LIMIT}};
@@ -292,6 +294,7 @@ enum cairn_status cairn_frames_init(struct cairn_frames *frames,
     frames->config = chosen;
     if (!build_directory(frames, &store))
         return CAIRN_NO_MEMORY;
+    frames->metadata_bytes = store.taken;
     frames->engine = engines[chosen.engine];
     cairn__lock_init(&frames->lock, CAIRN__RANK_FRAMES);
     state = cairn__lock_acquire(&frames->lock);
