@@ -250,7 +250,13 @@ struct cairn_frames_census {
     uint64_t owner_frames[CAIRN_OWNER_COUNT];
 };
 
-/* Count [first, end); linear in its chunks, and in frames of split ones. */
+/*
+ * Count [first, end).
+ *
+ * Cost     a step for each 128 MiB in which nothing has ever been allocated or
+ *          which has no memory; else linear in chunks of 2 MiB, and in blocks
+ *          and free frames of chunks that are split.
+ */
 void cairn_frames_count(const struct cairn_frames *frames, cairn_pfn first,
                         cairn_pfn end, struct cairn_frames_census *out);
 
