@@ -33,6 +33,9 @@
 
 #define SECTION_BYTES (CAIRN_FRAME_SIZE << CAIRN__SECTION_ORDER)
 
+/* How precisely the end of the window to physical memory is looked for. */
+#define SEARCH_STEP (64 * CAIRN_KIB)
+
 static const struct cairn__engine *const engines[] = {
     [CAIRN_ENGINE_TREE] = &cairn__engine_tree,
     [CAIRN_ENGINE_BITMAP] = &cairn__engine_bitmap,
@@ -60,16 +63,14 @@ struct cairn_frames_config cairn_frames_config_default(void)
 struct store {
     struct cairn_memmap *map;
     uint64_t floor; /* the early allocator has handed out below */
-    uint64_t limit; /* nothing at or above is left */
     uint64_t taken; /* bytes */
 };
 
-/* The highest usable range below the limit. */
-static bool highest_usable(const struct store *store,
+/* The highest usable range below `limit`. */
+static bool highest_usable(const struct store *store, uint64_t limit,
                            struct cairn_memory_range *out)
 {
-    struct cairn_phys_range window =
-        cairn_phys_range_make(store->floor, store->limit);
+    struct cairn_phys_range window = cairn_phys_range_make(store->floor, limit);
     struct cairn_memory_range range;
     bool is_found = false;
 
@@ -81,27 +82,47 @@ static bool highest_usable(const struct store *store,
     return is_found;
 }
 
+/*
+ * The highest `bytes` bytes of the range that can be reached, nearly: windows
+ * often end in the middle of a range.  NULL: there are none.
+ */
+static void *reach_in(const struct cairn_memory_range *range, uint64_t bytes,
+                      uint64_t *start)
+{
+    uint64_t left = range->end.value - range->start.value;
+
+    if (bytes > SIZE_MAX)
+        return NULL;
+    for (; left >= bytes; left -= cairn__min(left, SEARCH_STEP)) {
+        void *memory;
+
+        *start = range->start.value + left - bytes;
+        memory =
+            cairn_platform_phys_to_virt(cairn_phys_make(*start), (size_t)bytes);
+        if (memory != NULL)
+            return memory;
+    }
+    return NULL;
+}
+
 /* `bytes` bytes, page-aligned and reachable; NULL if there are none. */
 static void *take_storage(struct store *store, uint64_t bytes)
 {
+    uint64_t limit = CAIRN_PHYS_LIMIT;
     struct cairn_memory_range range;
 
     bytes = cairn__page_up(bytes);
-    while (highest_usable(store, &range)) {
-        uint64_t start = range.end.value - bytes;
-        void *memory = NULL;
+    cairn__assert(bytes > 0);
+    while (highest_usable(store, limit, &range)) {
+        uint64_t start;
+        void *memory = reach_in(&range, bytes, &start);
 
-        if (range.end.value - range.start.value >= bytes)
-            memory = cairn_platform_phys_to_virt(cairn_phys_make(start),
-                                                 (size_t)bytes);
-        if (memory == NULL) {
-            store->limit = range.start.value;
+        limit = range.start.value;
+        if (memory == NULL)
             continue;
-        }
         if (cairn_memmap_reserve(store->map, start, bytes,
                                  CAIRN_MEMORY_KERNEL) != CAIRN_OK)
             return NULL;
-        store->limit = start;
         store->taken += bytes;
         return memory;
     }
@@ -269,7 +290,7 @@ enum cairn_status cairn_frames_init(struct cairn_frames *frames,
                                     struct cairn_early *early,
                                     const struct cairn_frames_config *config)
 {
-    struct store store = {map, 0, CAIRN_PHYS_LIMIT, 0};
+    struct store store = {map, 0, 0};
     struct cairn_frames_config chosen =
         config != NULL ? *config : cairn_frames_config_default();
     struct cairn_phys_range window = {{0}, {CAIRN_PHYS_LIMIT}};

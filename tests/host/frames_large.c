@@ -84,6 +84,35 @@ CAIRN_TEST(C19_metadata_bytes_are_what_the_start_has_reserved)
     }
 }
 
+/* Each region is too small for all sections' metadata; both together do. */
+CAIRN_TEST(pitfall_metadata_are_spread_over_regions)
+{
+    for (unsigned i = 0; i < ENGINES; i++) {
+        begin(engines[i]);
+        add(16 * CAIRN_MIB, CAIRN_MIB);
+        add(32 * CAIRN_MIB, CAIRN_MIB);
+        add_far(CAIRN_GIB, 4 * CAIRN_GIB);
+        start();
+        CHECK(kernel_bytes() > CAIRN_MIB);
+        CHECK_EQ(stats_now().metadata_bytes, kernel_bytes());
+    }
+}
+
+/* As on i386: one range of usable memory, of which a window shows a part. */
+CAIRN_TEST(pitfall_a_window_that_ends_in_the_middle_of_a_range)
+{
+    for (unsigned i = 0; i < ENGINES; i++) {
+        begin(engines[i]);
+        add(16 * CAIRN_MIB, 5 * CAIRN_MIB);
+        add_far(21 * CAIRN_MIB, 3 * CAIRN_GIB);
+        start();
+        CHECK_EQ(
+            cairn_memmap_kind_at(&map, cairn_phys_make(41 * CAIRN_MIB / 2)),
+            CAIRN_MEMORY_KERNEL);
+        CHECK_EQ(stats_now().metadata_bytes, kernel_bytes());
+    }
+}
+
 /* ---- Counting ------------------------------------------------------------ */
 
 static void expect_count(uint64_t first, uint64_t end, uint64_t free)
