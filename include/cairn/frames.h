@@ -194,19 +194,30 @@ enum cairn_status cairn_frames_free_order(struct cairn_frames *frames,
 
 /* What a run of frames must be; zero in a field: no matter. */
 struct cairn_run_request {
-    uint64_t count; /* frames, at least 1 */
-    uint64_t align; /* the first frame's number is a multiple; power of two */
-    cairn_phys end; /* the last byte lies below */
-    unsigned flags; /* CAIRN_FRAME_ZEROED and limits; not RESERVE */
+    uint64_t count;   /* frames, at least 1 */
+    uint64_t align;   /* the first frame's number is a multiple; a power of two,
+                       at most 2^CAIRN_ORDER_MAX */
+    cairn_phys start; /* the first byte lies here or above */
+    cairn_phys end;   /* the last byte lies below */
+    unsigned flags;   /* CAIRN_FRAME_ZEROED and limits; not RESERVE */
     enum cairn_owner owner;
 };
 
 /*
- * Allocate `count` consecutive frames: the lowest that fit.
+ * Allocate `count` consecutive frames: the lowest that fit.  The tree engine
+ * takes the lowest from 16 MiB on, and only if there are none, as in its
+ * smaller blocks, those that ISA devices can reach.
  *
  * Returns  as cairn_frames_alloc.
- * Cost     linear in the chunks that are passed over (tree), O(log n)
- *          (freelist); plus one store a frame.
+ * Cost     To find the place, under the engine lock, interrupts off:
+ *          tree      linear in the 2 MiB chunks of the window that are passed
+ *                    over, and in the words of those that are split;
+ *          bitmap    a few loads for each free run that is too short but has
+ *                    an aligned block of a quarter of `count`; at worst linear
+ *                    in the frames of the window, 64 a step;
+ *          freelist  O(log memory), whatever the free runs are.
+ *          Then one store a frame, and a step for each 64 (bitmap) or 512
+ *          frames.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_frames_alloc_run(struct cairn_frames *frames,
