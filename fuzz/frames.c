@@ -59,7 +59,9 @@ static void start(struct frames_build *build, uint32_t choice)
     build->config = cairn_frames_config_default();
     build->config.engine = (enum cairn_frames_engine)(choice % 3);
     build->config.has_magazines = (choice & 4) != 0;
-    build->config.resumes_at_freed = (choice & 8) != 0;
+    build->config.resumes_at_freed =
+        (choice & 8) != 0 && !build->config.has_magazines &&
+        build->config.engine == CAIRN_ENGINE_BITMAP;
     build->config.reserve_frames = (choice & 16) != 0 ? 20 : 0;
     if (frames_build_start(build) != CAIRN_OK)
         abort();

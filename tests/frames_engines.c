@@ -360,6 +360,45 @@ CAIRN_TEST(C10_every_frame_can_be_had_when_search_resumes)
     }
 }
 
+CAIRN_TEST(C17_only_the_bitmap_without_magazines_can_resume)
+{
+    on_take_arena(&on_machine);
+    frames_build_zones(&on_machine);
+    on_machine.config = cairn_frames_config_default();
+    on_machine.config.resumes_at_freed = true;
+    for (unsigned i = CAIRN_ENGINE_TREE; i <= CAIRN_ENGINE_FREELIST; i++) {
+        bool is_bitmap = i == CAIRN_ENGINE_BITMAP;
+
+        on_machine.config.engine = (enum cairn_frames_engine)i;
+        on_machine.config.has_magazines = true;
+        CHECK_EQ(frames_build_start(&on_machine), CAIRN_BAD_ARGUMENT);
+        on_machine.config.has_magazines = false;
+        CHECK_EQ(frames_build_start(&on_machine),
+                 is_bitmap ? CAIRN_OK : CAIRN_BAD_ARGUMENT);
+    }
+}
+
+CAIRN_TEST(C12_nonsense_in_the_configuration_is_refused)
+{
+    struct cairn_frames_config *config = &on_machine.config;
+
+    on_take_arena(&on_machine);
+    frames_build_zones(&on_machine);
+    *config = cairn_frames_config_default();
+    config->engine = (enum cairn_frames_engine)3;
+    CHECK_EQ(frames_build_start(&on_machine), CAIRN_BAD_ARGUMENT);
+    *config = cairn_frames_config_default();
+    config->misuse = (enum cairn_misuse)2;
+    CHECK_EQ(frames_build_start(&on_machine), CAIRN_BAD_ARGUMENT);
+    *config = cairn_frames_config_default();
+    config->cpu_count = 0;
+    CHECK_EQ(frames_build_start(&on_machine), CAIRN_BAD_ARGUMENT);
+    config->cpu_count = CAIRN_CPU_MAX + 1;
+    CHECK_EQ(frames_build_start(&on_machine), CAIRN_BAD_ARGUMENT);
+    *config = cairn_frames_config_default();
+    CHECK_EQ(frames_build_start(&on_machine), CAIRN_OK);
+}
+
 /* ---- C18: large blocks --------------------------------------------------- */
 
 static void large_blocks(struct frames_build *build)

@@ -70,8 +70,8 @@ struct cairn_frames_config {
     enum cairn_misuse misuse;
     bool has_magazines; /* per-CPU caches; engines' documents say no */
     /*
-     * Bitmap engine, without magazines: the search for a single frame goes on
-     * from where the last one ended, or from the frame freed since.
+     * The search for a single frame goes on from where the last one ended, or
+     * from the frame freed since.  Bitmap engine without magazines only.
      */
     bool resumes_at_freed;
     unsigned cpu_count;      /* 1 .. CAIRN_CPU_MAX */

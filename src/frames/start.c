@@ -281,8 +281,13 @@ static void consume(void *context, struct cairn_phys_range used)
 
 static bool is_config_valid(const struct cairn_frames_config *config)
 {
-    return config->engine <= CAIRN_ENGINE_FREELIST && config->cpu_count >= 1 &&
-           config->cpu_count <= CAIRN_CPU_MAX;
+    bool can_resume =
+        config->engine == CAIRN_ENGINE_BITMAP && !config->has_magazines;
+
+    return (unsigned)config->engine <= CAIRN_ENGINE_FREELIST &&
+           (unsigned)config->misuse <= CAIRN_MISUSE_PANIC &&
+           config->cpu_count >= 1 && config->cpu_count <= CAIRN_CPU_MAX &&
+           (can_resume || !config->resumes_at_freed);
 }
 
 enum cairn_status cairn_frames_init(struct cairn_frames *frames,
