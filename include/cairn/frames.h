@@ -77,8 +77,14 @@ struct cairn_frames_config {
     unsigned cpu_count;      /* 1 .. CAIRN_CPU_MAX */
     uint64_t reserve_frames; /* kept for callers with CAIRN_FRAME_RESERVE */
     uint64_t low_frames;     /* cairn_frames_is_low() below that many */
-    uint64_t span;           /* bytes of address space to be ready for, beyond
-                                what the map has; 0: none */
+    /*
+     * Memory can be added up to here: bytes of address space from the end of
+     * the highest memory in the map that is usable or can be reclaimed, rounded
+     * up to a multiple of 128 MiB.  The directory takes 24 bytes for 128 MiB,
+     * used or not, and the engine what its file says: bitmap 5 KiB, freelist
+     * 6 KiB.
+     */
+    uint64_t span;
     /*
      * Called without locks when an allocation is about to fail: give memory
      * back and return true to have it tried again.  May be NULL.
@@ -283,20 +289,27 @@ struct cairn_source cairn_frames_source(struct cairn_frames *frames);
 /*
  * Give the allocator new memory, page-aligned: a hot-plugged module, or what
  * was reclaimed.  Where no metadata exist for it, they are taken out of the
- * range itself.
+ * beginning of the range itself: 40 KiB for each 128 MiB.
+ *
+ * Of add, remove, reclaim and consume only one may run at a time.
  *
  * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT, not aligned or empty; CAIRN_IN_USE,
- *          some of it is the allocator's already; CAIRN_NO_SPACE, beyond
- *          config.span; CAIRN_NOT_REACHABLE, no window covers its metadata.
+ *          some of it is the allocator's already; CAIRN_NO_SPACE, below the
+ *          memory that the map had or beyond config.span, or nothing would be
+ *          left of it but metadata; CAIRN_NOT_REACHABLE, no window covers its
+ *          metadata.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_frames_add(struct cairn_frames *frames, struct cairn_phys_range range);
 
 /*
- * Take memory away that is entirely free: a module that will be unplugged.
+ * Take memory away that is entirely free: a module that will be unplugged, in
+ * one piece as it was added, if metadata were taken out of it.  Nobody may ask
+ * about its frames meanwhile.
  *
  * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT; CAIRN_IN_USE, a frame of it is not
- *          free: nothing has changed.
+ *          free, or memory outside of the range needs metadata inside: nothing
+ *          has changed.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_frames_remove(struct cairn_frames *frames, struct cairn_phys_range range);

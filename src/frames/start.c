@@ -2,7 +2,9 @@
  * frames/start.c - taking memory over from the early allocator.
  *
  * HOW    The directory covers all memory that is RAM now or may become free
- *        later, from the first section to the last.  Storage for directory,
+ *        later, from the first section to the last, and behind it as much
+ *        address space as the configuration says, for modules that are plugged
+ *        in later: slots without storage, as for holes.  Storage for directory,
  *        summaries and the sections' metadata is taken out of usable memory,
  *        from its upper end, and becomes CAIRN_MEMORY_KERNEL.  It need not be
  *        in one piece: each section's lies in one piece, that is all.
@@ -189,6 +191,14 @@ static bool add_stretch(struct cairn_frames *frames, struct store *store,
     return true;
 }
 
+/* No memory in slots [first, last), or none yet. */
+static void leave_void(struct cairn_frames *frames, uint64_t first,
+                       uint64_t last)
+{
+    for (uint64_t i = first; i < last; i++)
+        frames->slots[i] = (struct cairn__slot){&cairn__section_void, NULL, 0};
+}
+
 static bool add_sections(struct cairn_frames *frames, struct store *store)
 {
     uint64_t done = 0;
@@ -196,15 +206,14 @@ static bool add_sections(struct cairn_frames *frames, struct store *store)
     uint64_t last;
 
     while (next_stretch(frames, store->map, &first, &last)) {
-        for (; done < first; done++)
-            frames->slots[done] =
-                (struct cairn__slot){&cairn__section_void, NULL, 0};
+        leave_void(frames, done, first);
         if (!add_stretch(frames, store, first, last))
             return false;
         done = last;
         first = last;
     }
-    return done == frames->slot_count;
+    leave_void(frames, done, frames->slot_count);
+    return true;
 }
 
 /* What the engine wants for itself. */
@@ -287,7 +296,25 @@ static bool is_config_valid(const struct cairn_frames_config *config)
     return (unsigned)config->engine <= CAIRN_ENGINE_FREELIST &&
            (unsigned)config->misuse <= CAIRN_MISUSE_PANIC &&
            config->cpu_count >= 1 && config->cpu_count <= CAIRN_CPU_MAX &&
+           config->span <= CAIRN_PHYS_LIMIT &&
            (can_resume || !config->resumes_at_freed);
+}
+
+/* What the directory covers; false: there is no memory. */
+static bool set_span(struct cairn_frames *frames,
+                     const struct cairn_memmap *map, uint64_t span)
+{
+    struct cairn_phys_range window = {{0}, {CAIRN_PHYS_LIMIT}};
+    uint64_t end = cairn_memmap_end(map, MANAGED).value + span;
+    struct cairn_memory_range first;
+
+    if (!cairn_memmap_next(map, MANAGED, window, &first))
+        return false;
+    end = cairn__min(end, CAIRN_PHYS_LIMIT);
+    frames->first_section = first.start.value / SECTION_BYTES;
+    frames->slot_count =
+        (end + SECTION_BYTES - 1) / SECTION_BYTES - frames->first_section;
+    return true;
 }
 
 enum cairn_status cairn_frames_init(struct cairn_frames *frames,
@@ -298,9 +325,6 @@ enum cairn_status cairn_frames_init(struct cairn_frames *frames,
     struct store store = {map, 0, 0};
     struct cairn_frames_config chosen =
         config != NULL ? *config : cairn_frames_config_default();
-    struct cairn_phys_range window = {{0}, {CAIRN_PHYS_LIMIT}};
-    struct cairn_memory_range first;
-    uint64_t last;
     unsigned long state;
 
     if (frames == NULL || map == NULL || !is_config_valid(&chosen))
@@ -309,12 +333,8 @@ enum cairn_status cairn_frames_init(struct cairn_frames *frames,
         return CAIRN_IN_USE;
     if (!map->is_finished)
         return CAIRN_NO_MEMORY_MAP;
-    if (!cairn_memmap_next(map, MANAGED, window, &first))
+    if (!set_span(frames, map, chosen.span))
         return CAIRN_NO_MEMORY;
-    last = cairn_memmap_end(map, MANAGED).value;
-    frames->first_section = first.start.value / SECTION_BYTES;
-    frames->slot_count =
-        (last + SECTION_BYTES - 1) / SECTION_BYTES - frames->first_section;
     if (early != NULL)
         store.floor = early->window.start.value;
     frames->config = chosen;

@@ -113,6 +113,151 @@ CAIRN_TEST(pitfall_a_window_that_ends_in_the_middle_of_a_range)
     }
 }
 
+/* ---- Hot-plug ------------------------------------------------------------ */
+
+#define MODULE       CAIRN_GIB /* where it comes to lie */
+#define MODULE_RAM   CAIRN_MIB /* as much of it as metadata could want */
+#define METADATA     (40 * CAIRN_KIB)
+#define BLOCKS_MAX   4096
+#define END_OF_SPAN  (64 * CAIRN_MIB + 2 * CAIRN_GIB)
+#define SPAN_SECTION (128 * CAIRN_MIB)
+
+static uint64_t blocks[BLOCKS_MAX];
+
+static enum cairn_status plug(uint64_t from, uint64_t bytes)
+{
+    return cairn_frames_add(&frames, cairn_phys_range_make(from, from + bytes));
+}
+
+static enum cairn_status unplug(uint64_t from, uint64_t bytes)
+{
+    return cairn_frames_remove(&frames,
+                               cairn_phys_range_make(from, from + bytes));
+}
+
+/* All memory, in blocks as large as can be had. */
+static unsigned take_all(void)
+{
+    unsigned count = 0;
+    cairn_pfn pfn;
+
+    for (cairn_order order = CAIRN_ORDER_MAX + 1; order-- > 0;) {
+        while (cairn_frames_alloc(&frames, order, 0, CAIRN_OWNER_USER, &pfn) ==
+               CAIRN_OK) {
+            CHECK(count < BLOCKS_MAX);
+            blocks[count++] = pfn.value;
+        }
+    }
+    CHECK_EQ(stats_now().free_frames, 0);
+    return count;
+}
+
+static void give_all(unsigned count)
+{
+    while (count-- > 0)
+        CHECK_EQ(cairn_frames_free(&frames, cairn_pfn_make(blocks[count])),
+                 CAIRN_OK);
+}
+
+/* Nobody reads what an unplugged module had. */
+static void soil_module(void)
+{
+    memset(sim_ram_at(MODULE, MODULE_RAM), 0xa5, (size_t)MODULE_RAM);
+}
+
+static void start_with_span(enum cairn_frames_engine engine, bool has_magazines)
+{
+    begin(engine);
+    config.has_magazines = has_magazines;
+    config.span = 2 * CAIRN_GIB;
+    add(0, 64 * CAIRN_MIB);
+    start();
+    CHECK(sim_ram_add(MODULE, MODULE_RAM));
+    soil_module();
+}
+
+/* A module of 1 GiB comes, is used up, given back, and goes. */
+static void come_and_go(void)
+{
+    const struct cairn_frames_stats before = stats_now();
+    uint64_t metadata = 8 * METADATA;
+    unsigned count;
+
+    CHECK_EQ(plug(MODULE, CAIRN_GIB), CAIRN_OK);
+    CHECK_EQ(plug(MODULE, CAIRN_GIB), CAIRN_IN_USE);
+    CHECK_EQ(stats_now().metadata_bytes, before.metadata_bytes + metadata);
+    CHECK_EQ(stats_now().total_frames,
+             before.total_frames +
+                 ((CAIRN_GIB - metadata) >> CAIRN_FRAME_SHIFT));
+    CHECK_EQ(stats_now().free_2mib, before.free_2mib + 511);
+    count = take_all();
+    CHECK_EQ(unplug(MODULE, CAIRN_GIB), CAIRN_IN_USE);
+    give_all(count);
+    CHECK_EQ(unplug(MODULE, CAIRN_GIB - CAIRN_FRAME_SIZE), CAIRN_IN_USE);
+    CHECK_EQ(stats_now().free_frames, stats_now().total_frames);
+    CHECK_EQ(unplug(MODULE, CAIRN_GIB), CAIRN_OK);
+    soil_module();
+    CHECK_EQ(stats_now().total_frames, before.total_frames);
+    CHECK_EQ(stats_now().free_frames, before.free_frames);
+    CHECK_EQ(stats_now().metadata_bytes, before.metadata_bytes);
+    CHECK_EQ(unplug(MODULE, CAIRN_GIB), CAIRN_IN_USE);
+    for (uint64_t at = MODULE; at < 2 * CAIRN_GIB; at += 11 * CAIRN_MIB)
+        CHECK_EQ(cairn_frames_free(&frames, cairn_pfn_of(cairn_phys_make(at))),
+                 CAIRN_NOT_MEMORY);
+    give_all(take_all());
+}
+
+CAIRN_TEST(C12_a_module_beyond_the_end_comes_and_goes_twice)
+{
+    for (unsigned i = 0; i < 2 * ENGINES; i++) {
+        start_with_span(engines[i / 2], i % 2 != 0);
+        come_and_go();
+        come_and_go();
+    }
+}
+
+CAIRN_TEST(C12_a_module_that_cannot_come_changes_nothing)
+{
+    for (unsigned i = 0; i < ENGINES; i++) {
+        struct cairn_frames_stats before;
+        uint64_t end;
+
+        start_with_span(engines[i], false);
+        before = stats_now();
+        end = cairn_phys_of(cairn_frames_end(&frames)).value;
+        CHECK_EQ(end, (END_OF_SPAN + SPAN_SECTION - 1) & ~(SPAN_SECTION - 1));
+        CHECK_EQ(plug(end, CAIRN_GIB), CAIRN_NO_SPACE);
+        CHECK_EQ(plug(end - CAIRN_MIB, 2 * CAIRN_MIB), CAIRN_NO_SPACE);
+        CHECK_EQ(plug(MODULE, METADATA), CAIRN_NO_SPACE);
+        CHECK_EQ(plug(MODULE - CAIRN_MIB, 2 * CAIRN_MIB), CAIRN_NOT_REACHABLE);
+        /* Room for the first section's metadata, not for the second one's. */
+        CHECK_EQ(plug(MODULE + MODULE_RAM - METADATA, 2 * SPAN_SECTION),
+                 CAIRN_NOT_REACHABLE);
+        CHECK_EQ(stats_now().total_frames, before.total_frames);
+        CHECK_EQ(stats_now().metadata_bytes, before.metadata_bytes);
+        come_and_go();
+    }
+}
+
+/* Two modules in one section: its metadata lie in the one that came first. */
+CAIRN_TEST(C12_a_module_stays_while_another_one_needs_its_metadata)
+{
+    const uint64_t half = SPAN_SECTION / 2;
+
+    for (unsigned i = 0; i < ENGINES; i++) {
+        start_with_span(engines[i], true);
+        CHECK_EQ(plug(MODULE, half), CAIRN_OK);
+        CHECK_EQ(plug(MODULE + half, half), CAIRN_OK);
+        give_all(take_all());
+        CHECK_EQ(unplug(MODULE, half), CAIRN_IN_USE);
+        CHECK_EQ(unplug(MODULE + half, half), CAIRN_OK);
+        give_all(take_all());
+        CHECK_EQ(unplug(MODULE, half), CAIRN_OK);
+        soil_module();
+        come_and_go();
+    }
+}
+
 /* ---- Counting ------------------------------------------------------------ */
 
 static void expect_count(uint64_t first, uint64_t end, uint64_t free)
