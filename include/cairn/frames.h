@@ -315,14 +315,17 @@ CAIRN_MUST_CHECK enum cairn_status
 cairn_frames_remove(struct cairn_frames *frames, struct cairn_phys_range range);
 
 /*
- * Make memory free that the boot does not need any more.
+ * Make memory free that the boot does not need any more, but for pages that
+ * are pinned in the map.
  *
  *   kind      CAIRN_MEMORY_BOOT_SERVICES, _LOADER or _ACPI_RECLAIM
  *   reclaimed out: bytes that are free now; may be NULL
- *   refused   out: bytes left alone because something in their range is
- *             pinned; may be NULL
+ *   refused   out: bytes that stay what they were, since they are pinned; may
+ *             be NULL.  What lies below the map's floor counts for neither: it
+ *             never becomes free.
  *
- * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT; CAIRN_NO_SPACE, as the map says.
+ * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT; CAIRN_NO_SPACE, the map has no room
+ *          for that many ranges: what came before is reclaimed, and counted.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_frames_reclaim(struct cairn_frames *frames, struct cairn_memmap *map,

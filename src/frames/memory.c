@@ -9,6 +9,8 @@
  *        range begins with metadata, these go too, and their sections are as
  *        they were before the module came; so nothing outside of the range
  *        may need them.
+ *        Reclaiming goes through the ranges of a kind piece by piece, from pin
+ *        to pin: cairn_memmap_reclaim refuses a window with a pin in it.
  *
  * LOCKS  Engine lock, rank FRAMES.  The caller serialises these functions.
  *
@@ -20,6 +22,7 @@
 #include "frames/engine.h"
 #include "frames/section.h"
 #include "frames/tree.h"
+#include "memmap/kinds.h"
 
 #define METADATA_BYTES cairn__page_up(sizeof(struct cairn__section))
 #define ALL_MEMORY     cairn_phys_range_make(0, CAIRN_PHYS_LIMIT)
@@ -254,23 +257,74 @@ enum cairn_status cairn_frames_remove(struct cairn_frames *frames,
 
 /* ---- Reclaim ------------------------------------------------------------- */
 
-/* One range of the map that has just become usable, above the floor. */
-static enum cairn_status add_reclaimed(struct cairn_frames *frames,
-                                       const struct cairn_memmap *map,
-                                       struct cairn_phys_range window)
+/* Take over what of the window has become usable: nothing below the floor. */
+static enum cairn_status add_usable(struct cairn_frames *frames,
+                                    const struct cairn_memmap *map,
+                                    struct cairn_phys_range window,
+                                    uint64_t *bytes)
 {
     struct cairn_memory_range range;
 
     while (cairn_memmap_next(map, CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_USABLE),
                              window, &range)) {
-        enum cairn_status status = cairn_frames_add(
-            frames, cairn_phys_range_make(range.start.value, range.end.value));
+        struct cairn_phys_range part =
+            cairn_phys_range_make(range.start.value, range.end.value);
+        enum cairn_status status = cairn_frames_add(frames, part);
 
         if (status != CAIRN_OK)
             return status;
+        *bytes += cairn_phys_range_bytes(part);
         window.start = range.end;
     }
     return CAIRN_OK;
+}
+
+/*
+ * Cut the window where the first pin in it begins; or where one ends, if it
+ * begins with a pin: true.
+ */
+static bool cut_at_pin(const struct cairn_memmap *map,
+                       struct cairn_phys_range *window)
+{
+    for (size_t i = 0; i < map->pin_count; i++) {
+        const struct cairn_phys_range *pin = &map->pins[i];
+
+        if (pin->end.value <= window->start.value ||
+            pin->start.value >= window->end.value)
+            continue;
+        if (pin->start.value <= window->start.value) {
+            window->end.value = cairn__min(window->end.value, pin->end.value);
+            return true;
+        }
+        window->end = pin->start;
+    }
+    return false;
+}
+
+struct reclaimed {
+    uint64_t bytes;
+    uint64_t refused;
+};
+
+/* The first part of `part`, to where a pin begins or ends; cuts it there. */
+static enum cairn_status reclaim_part(struct cairn_frames *frames,
+                                      struct cairn_memmap *map,
+                                      enum cairn_memory_kind kind,
+                                      struct cairn_phys_range *part,
+                                      struct reclaimed *sums)
+{
+    enum cairn_status status;
+
+    if (cut_at_pin(map, part)) {
+        uint64_t start = cairn__max(part->start.value, map->floor.value);
+
+        sums->refused += cairn__max(part->end.value, start) - start;
+        return CAIRN_OK;
+    }
+    status = cairn_memmap_reclaim(map, *part, kind, NULL);
+    if (status != CAIRN_OK)
+        return status;
+    return add_usable(frames, map, *part, &sums->bytes);
 }
 
 enum cairn_status cairn_frames_reclaim(struct cairn_frames *frames,
@@ -279,29 +333,27 @@ enum cairn_status cairn_frames_reclaim(struct cairn_frames *frames,
                                        uint64_t *reclaimed, uint64_t *refused)
 {
     struct cairn_phys_range window = ALL_MEMORY;
+    enum cairn_status status = CAIRN_OK;
+    struct reclaimed sums = {0, 0};
     struct cairn_memory_range range;
-    uint64_t counts[2] = {0, 0};
 
-    if ((unsigned)kind >= CAIRN_MEMORY_KIND_COUNT)
+    if (frames == NULL || frames->engine == NULL || map == NULL ||
+        !map->is_finished || !cairn__memory_kind_is_reclaimable(kind))
         return CAIRN_BAD_ARGUMENT;
     while (
+        status == CAIRN_OK &&
         cairn_memmap_next(map, CAIRN_MEMORY_KIND_BIT(kind), window, &range)) {
         struct cairn_phys_range part =
             cairn_phys_range_make(range.start.value, range.end.value);
-        enum cairn_status status = cairn_memmap_reclaim(map, part, kind, NULL);
 
-        if (status == CAIRN_OK)
-            status = add_reclaimed(frames, map, part);
-        if (status != CAIRN_OK && status != CAIRN_IN_USE)
-            return status;
-        counts[status == CAIRN_IN_USE] += cairn_phys_range_bytes(part);
+        status = reclaim_part(frames, map, kind, &part, &sums);
         window.start = part.end;
     }
     if (reclaimed != NULL)
-        *reclaimed = counts[0];
+        *reclaimed = sums.bytes;
     if (refused != NULL)
-        *refused = counts[1];
-    return CAIRN_OK;
+        *refused = sums.refused;
+    return status;
 }
 
 /* ---- Late news of the boot ----------------------------------------------- */
