@@ -179,3 +179,36 @@ CAIRN_TEST(A14_only_kinds_of_the_boot_are_reclaimed)
         cairn_frames_reclaim(&frames, &map, CAIRN_MEMORY_LOADER, NULL, NULL),
         CAIRN_BAD_ARGUMENT);
 }
+
+/* ---- Late news, and early ones ------------------------------------------- */
+
+/* A panic handler may ask for numbers. */
+CAIRN_TEST(C12_frames_of_another_map_panic_without_a_lock)
+{
+    static struct cairn_memory_range others[8];
+    struct cairn_memmap other;
+    struct cairn_early early;
+    struct cairn_frames_stats stats;
+    uint64_t phys;
+    cairn_pfn pfn;
+
+    (void)test_memory(ARENA, &phys);
+    for (unsigned i = 0; i < 2; i++) {
+        struct cairn_memmap *each = i == 0 ? &map : &other;
+
+        CHECK_EQ(i == 0 ? cairn_memmap_init(&map, storage, 2 * RANGES)
+                        : cairn_memmap_init(&other, others, 8),
+                 CAIRN_OK);
+        CHECK_EQ(cairn_memmap_add(each, phys + i * PAGE, ARENA - i * PAGE,
+                                  CAIRN_MEMORY_USABLE),
+                 CAIRN_OK);
+        CHECK_EQ(cairn_memmap_finish(each, cairn_phys_make(0)), CAIRN_OK);
+    }
+    memset(&frames, 0, sizeof(frames));
+    CHECK_EQ(cairn_early_init(&early, &map, NULL), CAIRN_OK);
+    CHECK_EQ(cairn_early_alloc(&early, &pfn), CAIRN_OK);
+    CHECK_PANIC((void)!cairn_frames_init(&frames, &other, &early, NULL),
+                "none of the map's");
+    cairn_frames_stats(&frames, &stats);
+    CHECK_EQ(stats.free_frames, stats.total_frames);
+}

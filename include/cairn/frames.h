@@ -148,9 +148,9 @@ struct cairn_frames {
  *   frames  zero-filled before the first call
  *   map     finished; the metadata are taken out of its usable memory as
  *           CAIRN_MEMORY_KERNEL
- *   early   on that map; what it has handed out belongs to CAIRN_OWNER_BOOT
- *           and can be freed; it hands out nothing more.  NULL if nothing was
- *           handed out.
+ *   early   on that map (else it panics); what it has handed out belongs to
+ *           CAIRN_OWNER_BOOT and can be freed; it hands out nothing more.  NULL
+ *           if nothing was handed out.
  *   config  NULL for the default
  *
  * Returns  CAIRN_OK; CAIRN_IN_USE, a second call; CAIRN_NO_MEMORY_MAP;

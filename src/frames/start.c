@@ -18,6 +18,8 @@
  *
  * FAILS  Before anything is given to the engine; then the map has lost what
  *        was reserved, which cannot matter, since there is no other allocator.
+ *        If the early allocator has handed out what is none of the map's, its
+ *        caller has mixed up two maps: panic, without locks.
  */
 #include "base/lock.h"
 #include "base/memory.h"
@@ -270,22 +272,52 @@ static void add_usable(struct cairn_frames *frames,
     }
 }
 
-/* Mark what the early allocator has handed out. */
+/* What the early allocator has handed out, on its way. */
+struct consumption {
+    struct cairn_frames *frames;
+    bool has_stranger;   /* some of it is not this allocator's */
+    cairn_phys stranger; /* such a range */
+};
+
+/*
+ * Mark what the early allocator has handed out.  The engine lock is held, so
+ * this is no place to panic.
+ */
 static void consume(void *context, struct cairn_phys_range used)
 {
-    struct cairn_frames *frames = context;
+    struct consumption *consumption = context;
+    struct cairn_frames *frames = consumption->frames;
     struct cairn__pfn_range window = {cairn_pfn_of(used.start).value,
                                       cairn_pfn_of(used.end).value};
     cairn_pfn first;
 
     if (!frames->engine->take_run(frames, window.end - window.start, 1, window,
-                                  &first))
-        cairn__panic("frames: memory in use at %#llx is free",
-                     (unsigned long long)used.start.value);
+                                  &first)) {
+        consumption->has_stranger = true;
+        consumption->stranger = used.start;
+        return;
+    }
     for (; first.value < window.end; first.value++)
         *cairn__frames_state(frames, first) =
             cairn__state_of(CAIRN_OWNER_BOOT, 0);
     frames->cpus[0].allocated[CAIRN_OWNER_BOOT] += window.end - window.start;
+}
+
+/* The engine takes over what the map has, less what is in use. */
+static void take_over(struct cairn_frames *frames,
+                      const struct cairn_memmap *map, struct cairn_early *early)
+{
+    struct consumption consumption = {frames, false, {0}};
+    unsigned long state = cairn__lock_acquire(&frames->lock);
+
+    add_usable(frames, map);
+    if (early != NULL)
+        cairn_early_finish(early, consume, &consumption);
+    cairn__lock_release(&frames->lock, state);
+    if (consumption.has_stranger)
+        cairn__panic("frames: memory that was handed out at %#llx is none of "
+                     "the map's",
+                     (unsigned long long)consumption.stranger.value);
 }
 
 static bool is_config_valid(const struct cairn_frames_config *config)
@@ -325,7 +357,6 @@ enum cairn_status cairn_frames_init(struct cairn_frames *frames,
     struct store store = {map, 0, 0};
     struct cairn_frames_config chosen =
         config != NULL ? *config : cairn_frames_config_default();
-    unsigned long state;
 
     if (frames == NULL || map == NULL || !is_config_valid(&chosen))
         return CAIRN_BAD_ARGUMENT;
@@ -343,10 +374,6 @@ enum cairn_status cairn_frames_init(struct cairn_frames *frames,
     frames->metadata_bytes = store.taken;
     frames->engine = engines[chosen.engine];
     cairn__lock_init(&frames->lock, CAIRN__RANK_FRAMES);
-    state = cairn__lock_acquire(&frames->lock);
-    add_usable(frames, map);
-    if (early != NULL)
-        cairn_early_finish(early, consume, frames);
-    cairn__lock_release(&frames->lock, state);
+    take_over(frames, map, early);
     return CAIRN_OK;
 }
