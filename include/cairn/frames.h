@@ -60,7 +60,7 @@ enum cairn_frames_engine {
 /* What to do when the caller is wrong. */
 enum cairn_misuse {
     CAIRN_MISUSE_STATUS, /* tell it, by a status */
-    CAIRN_MISUSE_PANIC   /* stop, with frame, state and owner */
+    CAIRN_MISUSE_PANIC   /* stop, with frame, usage, owner and block */
 };
 
 struct cairn_frames;
@@ -185,8 +185,11 @@ cairn_frames_alloc(struct cairn_frames *frames, cairn_order order,
 /*
  * Free what was allocated at `first`: a block or a run, whole.
  *
- * Returns  CAIRN_OK; CAIRN_DOUBLE_FREE, it is free; CAIRN_NOT_FIRST, it lies
- *          inside a block; CAIRN_NOT_MEMORY, no memory of this allocator.
+ * Returns  CAIRN_OK; CAIRN_DOUBLE_FREE, the frame is free: never allocated, or
+ *          freed as a block's first or one inside, wherever it is now, in the
+ *          engine or in some CPU's magazine; CAIRN_NOT_FIRST, it lies inside a
+ *          block or run that is allocated; CAIRN_NOT_MEMORY, no memory of this
+ *          allocator: a hole, reserved, its own metadata, removed, any number.
  * Cost     order 0: O(1), no lock unless this CPU's magazine is full.
  */
 enum cairn_status cairn_frames_free(struct cairn_frames *frames,
