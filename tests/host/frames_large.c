@@ -6,6 +6,7 @@
 #include "harness/test.h"
 #include "sim/ram.h"
 
+#include <cairn/dma.h>
 #include <string.h>
 
 #define RANGES 64
@@ -17,6 +18,18 @@ static struct cairn_frames_config config;
 
 static const enum cairn_frames_engine engines[] = {
     CAIRN_ENGINE_TREE, CAIRN_ENGINE_BITMAP, CAIRN_ENGINE_FREELIST};
+
+/* A mapper that notes what it is asked for, and refuses. */
+static struct cairn_phys_range mapped;
+
+static void *map_nowhere(void *context, struct cairn_phys_range range,
+                         enum cairn_cache_policy policy)
+{
+    (void)context;
+    (void)policy;
+    mapped = range;
+    return NULL;
+}
 
 #define ENGINES (sizeof(engines) / sizeof(engines[0]))
 
@@ -256,6 +269,32 @@ CAIRN_TEST(C12_a_module_stays_while_another_one_needs_its_metadata)
         soil_module();
         come_and_go();
     }
+}
+
+/* ---- Large buffers ------------------------------------------------------- */
+
+/* 1.5 GiB that cross no multiple of 4 GiB: the lowest such run would. */
+CAIRN_TEST(C21_dma_buffer_of_more_than_1_gib_crosses_no_boundary)
+{
+    struct cairn_dma_mapper mapper = {map_nowhere, NULL, NULL};
+    struct cairn_dma_request request = {
+        .bytes = 3 * CAIRN_GIB / 2,
+        .boundary = 4 * CAIRN_GIB,
+        .mapper = &mapper,
+    };
+    struct cairn_dma_buffer buffer;
+
+    begin(CAIRN_ENGINE_TREE);
+    add_far(3 * CAIRN_GIB, 3 * CAIRN_GIB);
+    add(0, 64 * CAIRN_MIB);
+    start();
+    mapped.start.value = 0;
+    CHECK_EQ(cairn_dma_alloc(&frames, &request, &buffer), CAIRN_NOT_REACHABLE);
+    CHECK_EQ(mapped.start.value, 4 * CAIRN_GIB);
+    CHECK_EQ(cairn_phys_range_bytes(mapped), request.bytes);
+    request.bytes = 5 * CAIRN_GIB / 2;
+    CHECK_EQ(cairn_dma_alloc(&frames, &request, &buffer), CAIRN_NO_MEMORY);
+    CHECK_EQ(stats_now().free_frames, stats_now().total_frames);
 }
 
 /* ---- Counting ------------------------------------------------------------ */
