@@ -470,10 +470,7 @@ static const char *compare_info(struct frames_model *model)
     if (value == GONE)
         return info.usage == CAIRN_FRAME_ABSENT ? NULL : "info: not absent";
     if (value == 0)
-        return info.usage == CAIRN_FRAME_FREE ||
-                       info.usage == CAIRN_FRAME_CACHED
-                   ? NULL
-                   : "info: not free";
+        return info.usage == CAIRN_FRAME_FREE ? NULL : "info: not free";
     block = &model->blocks[value - 1];
     return info.usage == CAIRN_FRAME_ALLOCATED && info.owner == block->owner &&
                    info.first.value == block->first &&

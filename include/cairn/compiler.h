@@ -10,8 +10,8 @@
 /* The function does not come back. */
 #define CAIRN_NORETURN __attribute__((__noreturn__))
 
-/* A rare path, kept out of the common one. */
-#define CAIRN_NOINLINE __attribute__((__noinline__, __cold__))
+/* A less common path, kept out of the common one. */
+#define CAIRN_NOINLINE __attribute__((__noinline__))
 
 /* Arguments are checked against a printf-like format string. */
 #define CAIRN_PRINTF(format_index, first_index)                                \

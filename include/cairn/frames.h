@@ -106,7 +106,7 @@ struct cairn_frames_config cairn_frames_config_default(void);
 
 /* Free blocks that a CPU keeps for itself. [own CPU, interrupts off] */
 struct cairn_frames_cpu {
-    uint32_t is_frozen; /* another CPU empties it: hands off */
+    uint32_t frozen_by; /* 1 + the CPU that empties it: hands off */
     uint32_t counts[CAIRN_FRAMES_CACHED_ORDERS]; /* blocks of each order */
     uint64_t active; /* chunk from which it was filled last */
     uint64_t allocated[CAIRN_OWNER_COUNT]; /* frames, since the start */
@@ -246,8 +246,7 @@ enum cairn_status cairn_frames_free_range(struct cairn_frames *frames,
 /* ---- Questions ----------------------------------------------------------- */
 
 enum cairn_frame_usage {
-    CAIRN_FRAME_FREE,
-    CAIRN_FRAME_CACHED, /* free, in some CPU's magazine */
+    CAIRN_FRAME_FREE, /* in the engine, or in some CPU\'s magazine */
     CAIRN_FRAME_ALLOCATED,
     CAIRN_FRAME_ABSENT /* no memory of this allocator */
 };

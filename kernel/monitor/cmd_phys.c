@@ -44,17 +44,13 @@ static void print_owner(cairn_phys phys)
 {
     struct cairn_frame_info info =
         cairn_frames_info(&kernel.frames, cairn_pfn_of(phys));
-    const char *const uses[] = {
-        [CAIRN_FRAME_FREE] = "free",
-        [CAIRN_FRAME_CACHED] = "free, in a magazine",
-    };
     if (info.usage == CAIRN_FRAME_ALLOCATED)
         console_printf("  allocated by %s: %llu frames from 0x%016llx on\n",
                        cairn_report_owner_name(info.owner),
                        (unsigned long long)info.count,
                        (unsigned long long)cairn_phys_of(info.first).value);
-    else if (info.usage != CAIRN_FRAME_ABSENT)
-        console_printf("  %s\n", uses[info.usage]);
+    else if (info.usage == CAIRN_FRAME_FREE)
+        console_printf("  free\n");
 }
 
 /* What lies at an address: a range of the map, or a hole. */

@@ -8,8 +8,9 @@
  *        list of 64 and go back together.
  *        Blocks of orders 1 to 4 and 9: a few each.
  *
- *        A frame in a magazine has state CACHED, so that freeing it again is
- *        noticed.
+ *        A single frame in a magazine has state FREE, as if the engine had it,
+ *        so that it is written once each time it changes hands; larger blocks
+ *        are CACHED.  Either way, freeing it again is noticed.
  *
  * LOCKS  The engine lock is taken once for each batch.
  *
@@ -46,43 +47,50 @@ static size_t take_batch(struct cairn_frames *frames, cairn_order order,
     return taken;
 }
 
-static void mark_block(struct cairn_frames *frames, cairn_order order,
-                       cairn_pfn block)
+/* The frames of a block that enters a magazine, or leaves it for the engine. */
+static void set_states(struct cairn_frames *frames, cairn_order order,
+                       cairn_pfn block, uint8_t first, uint8_t others)
 {
     uint8_t *state = cairn__frames_state(frames, block);
 
-    if (order > 0 && order < CAIRN__CHUNK_ORDER)
-        memset(state, CAIRN__STATE_TAIL, (size_t)1 << order);
-    *state = CAIRN__STATE_CACHED;
+    if (order < CAIRN__CHUNK_ORDER)
+        memset(state, others, (size_t)1 << order);
+    *state = first;
 }
 
 bool cairn__cache_refill(struct cairn_frames *frames,
                          struct cairn_frames_cpu *cpu, cairn_order order)
 {
     struct cairn__cache_place place = cairn__cache_place(order);
+    cairn_pfn *slots = &cpu->slots[place.first];
     cairn_pfn batch[REFILL_FRAMES];
     size_t taken = take_batch(frames, order, batch, (place.limit + 1u) / 2);
 
     cairn__assert(cpu->counts[order] == 0);
-    for (size_t i = taken; i-- > 0;) {
-        mark_block(frames, order, batch[i]);
-        cpu->slots[place.first + cpu->counts[order]++] = batch[i];
-    }
-    if (order == 0 && taken > 0)
+    for (size_t i = 0; i < taken; i++)
+        slots[i] = batch[taken - 1 - i];
+    if (order > 0) {
+        for (size_t i = 0; i < taken; i++)
+            set_states(frames, order, batch[i], CAIRN__STATE_CACHED,
+                       CAIRN__STATE_TAIL);
+    } else if (taken > 0) {
         cpu->active = batch[taken - 1].value >> CAIRN__CHUNK_ORDER;
+    }
+    cpu->counts[order] = (uint32_t)taken;
     return taken > 0;
 }
 
-/* Give blocks back to the engine; their states are set here. */
 static void give_batch(struct cairn_frames *frames, cairn_order order,
                        const cairn_pfn *blocks, size_t count)
 {
     unsigned long state;
 
-    if (order < CAIRN__CHUNK_ORDER) {
+    if (count == 0)
+        return;
+    if (order > 0) {
         for (size_t i = 0; i < count; i++)
-            memset(cairn__frames_state(frames, blocks[i]), CAIRN__STATE_FREE,
-                   (size_t)1 << order);
+            set_states(frames, order, blocks[i], CAIRN__STATE_FREE,
+                       CAIRN__STATE_FREE);
     }
     state = cairn__lock_acquire(&frames->lock);
     frames->engine->give(frames, order, blocks, count);
@@ -101,12 +109,9 @@ void cairn__cache_flush(struct cairn_frames *frames,
     memmove(blocks, blocks + part, *count * sizeof(*blocks));
 }
 
-void cairn__cache_return(struct cairn_frames *frames,
-                         struct cairn_frames_cpu *cpu, cairn_pfn pfn)
+void cairn__cache_flush_returns(struct cairn_frames *frames,
+                                struct cairn_frames_cpu *cpu)
 {
-    cpu->returns[cpu->return_count++] = pfn;
-    if (cpu->return_count < CAIRN_FRAMES_RETURN_SLOTS)
-        return;
     give_batch(frames, 0, cpu->returns, cpu->return_count);
     cpu->return_count = 0;
 }
@@ -114,8 +119,7 @@ void cairn__cache_return(struct cairn_frames *frames,
 /* Everything back; the caller owns the cache. */
 static void empty(struct cairn_frames *frames, struct cairn_frames_cpu *cpu)
 {
-    give_batch(frames, 0, cpu->returns, cpu->return_count);
-    cpu->return_count = 0;
+    cairn__cache_flush_returns(frames, cpu);
     for (unsigned order = 0; order < CAIRN_FRAMES_CACHED_ORDERS; order++) {
         give_batch(frames, order, &cpu->slots[cairn__cache_place(order).first],
                    cpu->counts[order]);
@@ -123,21 +127,42 @@ static void empty(struct cairn_frames *frames, struct cairn_frames_cpu *cpu)
     }
 }
 
-/* Freeze for the one who asks; false: somebody else has done so. */
-static bool freeze(struct cairn_frames_cpu *cpu)
+/*
+ * Freeze for CPU `me`.  False: another CPU had done so, and has finished; or
+ * it is done for ever, or by what this CPU did before it was interrupted.
+ */
+static bool freeze(struct cairn_frames_cpu *cpu, uint32_t me)
 {
-    return __atomic_exchange_n(&cpu->is_frozen, 1, __ATOMIC_SEQ_CST) == 0;
+    uint32_t former = 0;
+
+    if (__atomic_compare_exchange_n(&cpu->frozen_by, &former, me, false,
+                                    __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE))
+        return true;
+    while (former != 0 && former != me && former != CAIRN__FROZEN_FOR_EVER) {
+        cairn_platform_quiesce(former - 1);
+        former = __atomic_load_n(&cpu->frozen_by, __ATOMIC_ACQUIRE);
+    }
+    return false;
 }
 
 void cairn__cache_drain(struct cairn_frames *frames, unsigned number)
 {
     struct cairn_frames_cpu *cpu = &frames->cpus[number];
 
-    if (!freeze(cpu))
+    if (!freeze(cpu, cairn_platform_cpu() + 1))
         return;
     cairn_platform_quiesce(number);
     empty(frames, cpu);
-    __atomic_store_n(&cpu->is_frozen, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&cpu->frozen_by, 0, __ATOMIC_RELEASE);
+}
+
+uint64_t cairn__cache_singles(const struct cairn_frames *frames)
+{
+    uint64_t total = 0;
+
+    for (unsigned i = 0; i < frames->config.cpu_count; i++)
+        total += frames->cpus[i].counts[0] + frames->cpus[i].return_count;
+    return total;
 }
 
 uint64_t cairn__cache_frames(const struct cairn_frames_cpu *cpu)

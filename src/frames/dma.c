@@ -162,8 +162,7 @@ static enum cairn_status verify(const struct cairn_frames *frames,
     cairn_pfn first = cairn_pfn_of(buffer->phys);
     struct cairn_frame_info info = cairn_frames_info(frames, first);
 
-    if (buffer->frames == 0 || info.usage == CAIRN_FRAME_FREE ||
-        info.usage == CAIRN_FRAME_CACHED)
+    if (buffer->frames == 0 || info.usage == CAIRN_FRAME_FREE)
         return CAIRN_DOUBLE_FREE;
     if (info.usage == CAIRN_FRAME_ABSENT || info.owner != CAIRN_OWNER_DMA)
         return CAIRN_NOT_MEMORY;

@@ -6,7 +6,7 @@
 
 #include "base/lock.h"
 #include "base/memory.h"
-#include "frames/tree.h"
+#include "frames/cache.h"
 
 static struct cairn__chunk chunk_of(const struct cairn_frames *frames,
                                     uint64_t first)
@@ -55,7 +55,7 @@ static void add_part(struct cairn_frames *frames, uint64_t first,
     struct cairn__chunk chunk = chunk_of(frames, first);
     cairn_pfn pfn = {first};
 
-    cairn__tree_open_section(chunk.slot);
+    cairn__section_open(chunk.slot);
     if (cairn__frames_kind(frames, pfn) == CAIRN__CHUNK_ABSENT)
         open_chunk(&chunk);
     cairn__assert(*cairn__frames_state(frames, pfn) == CAIRN__STATE_ABSENT);
@@ -166,35 +166,41 @@ struct cairn__pfn_range cairn__eager_window(const struct cairn_frames *frames,
 
 /* ---- The checker --------------------------------------------------------- */
 
+/* What is_free says of each frame, and sums over all chunks. */
+struct audit {
+    const struct cairn_frames *frames;
+    bool (*is_free)(const struct cairn_frames *frames, uint64_t pfn);
+    uint64_t free; /* frames that the engine has */
+    uint64_t held; /* frames in state FREE that it has not */
+};
+
 /* Free frames of a chunk, or -1 if the engine and a state disagree. */
-static int check_frames(const struct cairn_frames *frames, uint64_t first,
-                        enum cairn__chunk_kind kind,
-                        bool (*is_free)(const struct cairn_frames *frames,
-                                        uint64_t pfn))
+static int check_frames(struct audit *audit, uint64_t first,
+                        enum cairn__chunk_kind kind)
 {
     int count = 0;
 
     for (uint64_t at = first; at < first + CAIRN__CHUNK_FRAMES; at++) {
         cairn_pfn pfn = {at};
+        bool is_free = audit->is_free(audit->frames, at);
         bool is_state_free =
             kind == CAIRN__CHUNK_DENSE &&
-            *cairn__frames_state(frames, pfn) == CAIRN__STATE_FREE;
+            *cairn__frames_state(audit->frames, pfn) == CAIRN__STATE_FREE;
 
-        if (is_free(frames, at) != is_state_free)
+        if (is_free && !is_state_free)
             return -1;
-        count += is_state_free;
+        audit->held += is_state_free && !is_free;
+        count += is_free;
     }
     return count;
 }
 
-static unsigned check_chunk(const struct cairn_frames *frames, uint64_t first,
-                            bool (*is_free)(const struct cairn_frames *frames,
-                                            uint64_t pfn))
+static unsigned check_chunk(struct audit *audit, uint64_t first)
 {
     cairn_pfn pfn = {first};
-    enum cairn__chunk_kind kind = cairn__frames_kind(frames, pfn);
-    struct cairn__chunk chunk = chunk_of(frames, first);
-    int count = check_frames(frames, first, kind, is_free);
+    enum cairn__chunk_kind kind = cairn__frames_kind(audit->frames, pfn);
+    struct cairn__chunk chunk = chunk_of(audit->frames, first);
+    int count = check_frames(audit, first, kind);
     bool is_empty = (chunk.slot->empty >> chunk.number & 1) != 0;
 
     if (kind == CAIRN__CHUNK_EMPTY || kind == CAIRN__CHUNK_SPARSE)
@@ -203,19 +209,19 @@ static unsigned check_chunk(const struct cairn_frames *frames, uint64_t first,
         return 4;
     if (is_empty != (count == CAIRN__CHUNK_FRAMES))
         return 3;
-    if (kind != CAIRN__CHUNK_ABSENT &&
-        count != chunk.slot->section->free_counts[chunk.number])
-        return 2;
-    return 0;
+    if (kind == CAIRN__CHUNK_ABSENT)
+        return 0;
+    audit->free += (uint64_t)count;
+    return count == chunk.slot->section->free_counts[chunk.number] ? 0 : 2;
 }
 
 unsigned cairn__eager_check(const struct cairn_frames *frames,
                             bool (*is_free)(const struct cairn_frames *frames,
                                             uint64_t pfn))
 {
+    struct audit audit = {frames, is_free, 0, 0};
     uint64_t base = frames->first_section * CAIRN__SECTION_CHUNKS;
     uint64_t chunks = frames->slot_count * CAIRN__SECTION_CHUNKS;
-    uint64_t free = 0;
 
     for (uint64_t i = 0; i < chunks; i++) {
         const struct cairn__slot *slot =
@@ -226,12 +232,11 @@ unsigned cairn__eager_check(const struct cairn_frames *frames,
             i |= CAIRN__SECTION_CHUNKS - 1;
             continue;
         }
-        broken = check_chunk(frames, (base + i) << CAIRN__CHUNK_ORDER, is_free);
+        broken = check_chunk(&audit, (base + i) << CAIRN__CHUNK_ORDER);
         if (broken != 0)
             return broken;
-        if (slot->section->kinds[i % CAIRN__SECTION_CHUNKS] !=
-            CAIRN__CHUNK_ABSENT)
-            free += slot->section->free_counts[i % CAIRN__SECTION_CHUNKS];
     }
-    return free == frames->free_frames ? 0 : 1;
+    if (audit.held != cairn__cache_singles(frames))
+        return 6;
+    return audit.free == frames->free_frames ? 0 : 1;
 }

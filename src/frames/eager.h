@@ -15,9 +15,11 @@
  *   E1   free_frames is the sum of all free_counts.
  *   E2   free_counts is the number of free frames of a chunk.
  *   E3   A section's word of empty chunks has those with 512 free frames.
- *   E4   A frame of a DENSE chunk is free for the engine exactly if its state
- *        is FREE; frames of other chunks are not free for the engine.
+ *   E4   A frame that is free for the engine is in a DENSE chunk and in state
+ *        FREE.
  *   E5   Kinds are ABSENT, DENSE, HUGE and INSIDE only.
+ *   E6   Frames of DENSE chunks in state FREE that are not free for the engine
+ *        are as many as there are single frames in magazines.
  *
  * LOCKS  All under the engine lock.
  *

@@ -39,6 +39,9 @@
 /* With these, a request cannot be served from a magazine. */
 #define DIRECT_FLAGS (CAIRN_FRAME_BELOW_4G | CAIRN_FRAME_BELOW_16M)
 
+/* Of free_any(): whatever it is. */
+#define ANY_ORDER UINT32_MAX
+
 /* A request on its way. */
 struct request {
     struct cairn_frames *frames;
@@ -47,15 +50,15 @@ struct request {
     enum cairn_owner owner;
 };
 
-static struct cairn_frames_cpu *own_cpu(struct cairn_frames *frames)
+static inline struct cairn_frames_cpu *own_cpu(struct cairn_frames *frames)
 {
     return &frames->cpus[cairn_platform_cpu()];
 }
 
-static bool is_cached_order(const struct cairn_frames *frames,
-                            cairn_order order)
+/* A block of that order can be in a magazine. */
+static inline bool is_cached_order(unsigned order)
 {
-    return frames->config.has_magazines && order < CAIRN_FRAMES_CACHED_ORDERS &&
+    return order < CAIRN_FRAMES_CACHED_ORDERS &&
            cairn__cache_place(order).limit != 0;
 }
 
@@ -85,20 +88,15 @@ static bool take_direct(const struct request *request, cairn_pfn *out)
     return true;
 }
 
-/* Before anything of the magazine is looked at. */
-static bool is_frozen(const struct cairn_frames_cpu *cpu)
-{
-    return __atomic_load_n(&cpu->is_frozen, __ATOMIC_ACQUIRE) != 0;
-}
-
 /* The top of the stack of blocks of that order, which is not empty. */
 static cairn_pfn pop(struct cairn_frames_cpu *cpu, cairn_order order)
 {
     return cpu->slots[cairn__cache_place(order).first + --cpu->counts[order]];
 }
 
-static void hand_out(struct cairn_frames *frames, struct cairn_frames_cpu *cpu,
-                     const struct request *request, cairn_pfn pfn)
+static inline void hand_out(struct cairn_frames *frames,
+                            struct cairn_frames_cpu *cpu,
+                            const struct request *request, cairn_pfn pfn)
 {
     *cairn__frames_state(frames, pfn) =
         cairn__state_of(request->owner, request->order);
@@ -113,7 +111,7 @@ static bool take_once(const struct request *request, cairn_pfn *out)
     bool taken;
 
     if ((request->flags & DIRECT_FLAGS) != 0 ||
-        !is_cached_order(frames, request->order) || is_frozen(cpu)) {
+        !is_cached_order(request->order) || cairn__cache_is_frozen(cpu)) {
         taken = take_direct(request, out);
     } else {
         taken = cpu->counts[request->order] > 0 ||
@@ -158,8 +156,8 @@ bool cairn__frames_clear(cairn_pfn first, uint64_t count)
     return true;
 }
 
-static CAIRN_NOINLINE enum cairn_status
-alloc_slow(const struct request *request, cairn_pfn *out)
+static CAIRN_NOINLINE enum cairn_status alloc_any(const struct request *request,
+                                                  cairn_pfn *out)
 {
     cairn_pfn pfn = {0};
 
@@ -179,13 +177,17 @@ alloc_slow(const struct request *request, cairn_pfn *out)
     return CAIRN_OK;
 }
 
-/* The common path: out of this CPU's magazine, and nothing else to do. */
-static bool take_fast(const struct request *request, cairn_pfn *out)
+/*
+ * The common path: out of this CPU's magazine, and nothing else to do.  The
+ * order is a constant where that matters.
+ */
+static inline bool take_fast(const struct request *request, cairn_pfn *out)
 {
     struct cairn_frames *frames = request->frames;
     unsigned long state = cairn_platform_irq_save();
     struct cairn_frames_cpu *cpu = own_cpu(frames);
-    bool is_there = !is_frozen(cpu) && cpu->counts[request->order] > 0;
+    bool is_there =
+        !cairn__cache_is_frozen(cpu) && cpu->counts[request->order] > 0;
 
     if (is_there) {
         *out = pop(cpu, request->order);
@@ -200,11 +202,16 @@ enum cairn_status cairn_frames_alloc(struct cairn_frames *frames,
                                      enum cairn_owner owner, cairn_pfn *out)
 {
     struct request request = {frames, order, flags, owner};
+    struct request single = {frames, 0, 0, owner};
 
-    if (order < CAIRN_FRAMES_CACHED_ORDERS && flags == 0 &&
-        (unsigned)owner < CAIRN_OWNER_COUNT && take_fast(&request, out))
-        return CAIRN_OK;
-    return alloc_slow(&request, out);
+    if (flags == 0 && (unsigned)owner < CAIRN_OWNER_COUNT) {
+        if (order == 0 && take_fast(&single, out))
+            return CAIRN_OK;
+        if (order > 0 && order < CAIRN_FRAMES_CACHED_ORDERS &&
+            take_fast(&request, out))
+            return CAIRN_OK;
+    }
+    return alloc_any(&request, out);
 }
 
 /* ---- Release ------------------------------------------------------------- */
@@ -222,88 +229,133 @@ static void give_direct(struct cairn_frames *frames, cairn_pfn first,
     cairn__lock_release(&frames->lock, state);
 }
 
-/* Not into a magazine: a run, a large block, or the magazine is frozen. */
-static CAIRN_NOINLINE void release_slow(struct cairn_frames *frames,
-                                        struct cairn_frames_cpu *cpu,
-                                        cairn_pfn first, unsigned order)
+static void give_to_run(struct cairn_frames *frames, cairn_pfn first,
+                        struct cairn_frames_cpu *cpu, unsigned owner)
 {
-    struct cairn__cache_place place = {0, 0};
+    uint64_t count = cairn__run_length(frames, first);
 
-    if (order == CAIRN__ORDER_RUN) {
-        uint64_t count = cairn__run_length(frames, first);
-
-        cpu->freed[(*cairn__frames_state(frames, first) >> 5) - 1u] +=
-            count - 1;
-        cairn__run_give(frames, first, count);
-        return;
-    }
-    if (is_cached_order(frames, order) && !is_frozen(cpu))
-        place = cairn__cache_place(order);
-    if (place.limit == 0) {
-        give_direct(frames, first, order);
-        return;
-    }
-    cairn__cache_flush(frames, cpu, order);
-    *cairn__frames_state(frames, first) = CAIRN__STATE_CACHED;
-    cpu->slots[place.first + cpu->counts[order]++] = first;
+    cpu->freed[owner] += count;
+    cairn__run_give(frames, first, count);
 }
 
 /* Is the frame better handed out again than given back? */
-static bool is_kept(const struct cairn_frames_cpu *cpu, cairn_pfn first,
-                    enum cairn__chunk_kind kind)
+static inline bool is_kept(const struct cairn_frames_cpu *cpu, cairn_pfn first,
+                           enum cairn__chunk_kind kind)
 {
     return kind != CAIRN__CHUNK_SPARSE ||
            first.value >> CAIRN__CHUNK_ORDER == cpu->active;
 }
 
-/* An allocated block of `order`, or a run, goes back. */
-static void release(struct cairn_frames *frames, cairn_pfn first,
-                    enum cairn__chunk_kind kind, uint8_t *state)
+/* Own CPU, not frozen: the block goes into a magazine, which has room then. */
+static void keep(struct cairn_frames *frames, struct cairn_frames_cpu *cpu,
+                 cairn_pfn first, unsigned order)
 {
-    unsigned order = *state & CAIRN__ORDER_MASK;
-    unsigned owner = (*state >> 5) - 1u;
-    unsigned long irq = cairn_platform_irq_save();
-    struct cairn_frames_cpu *cpu = own_cpu(frames);
-    struct cairn__cache_place place = {0, 0};
+    struct cairn__cache_place place = cairn__cache_place(order);
 
-    if (order < CAIRN_FRAMES_CACHED_ORDERS)
-        place = cairn__cache_place(order);
-    if (place.limit == 0 || is_frozen(cpu) ||
-        cpu->counts[order] >= place.limit || !frames->config.has_magazines) {
-        release_slow(frames, cpu, first, order);
-    } else if (order > 0 || is_kept(cpu, first, kind)) {
-        *state = CAIRN__STATE_CACHED;
-        cpu->slots[place.first + cpu->counts[order]++] = first;
-    } else {
-        *state = CAIRN__STATE_CACHED;
-        cairn__cache_return(frames, cpu, first);
+    if (cpu->counts[order] >= place.limit)
+        cairn__cache_flush(frames, cpu, order);
+    *cairn__frames_state(frames, first) =
+        order > 0 ? CAIRN__STATE_CACHED : CAIRN__STATE_FREE;
+    cpu->slots[place.first + cpu->counts[order]++] = first;
+}
+
+/* A frame of a sparse chunk: not to be handed out again soon. */
+static void keep_apart(struct cairn_frames *frames,
+                       struct cairn_frames_cpu *cpu, cairn_pfn first)
+{
+    if (cpu->return_count >= CAIRN_FRAMES_RETURN_SLOTS)
+        cairn__cache_flush_returns(frames, cpu);
+    *cairn__frames_state(frames, first) = CAIRN__STATE_FREE;
+    cpu->returns[cpu->return_count++] = first;
+}
+
+/* Own CPU, interrupts off: any allocated block, or a run, goes back. */
+static void release(struct cairn_frames *frames, struct cairn_frames_cpu *cpu,
+                    cairn_pfn first, const struct cairn__head *head)
+{
+    unsigned order = *head->state & CAIRN__ORDER_MASK;
+    unsigned owner = (*head->state >> 5) - 1u;
+
+    if (order == CAIRN__ORDER_RUN) {
+        give_to_run(frames, first, cpu, owner);
+        return;
     }
-    cpu->freed[owner] += (uint64_t)1 << (order % CAIRN__ORDER_RUN);
-    cairn_platform_irq_restore(irq);
+    cpu->freed[owner] += (uint64_t)1 << order;
+    if (!is_cached_order(order) || cairn__cache_is_frozen(cpu))
+        give_direct(frames, first, order);
+    else if (order == 0 && !is_kept(cpu, first, head->kind))
+        keep_apart(frames, cpu, first);
+    else
+        keep(frames, cpu, first, order);
+}
+
+/* `order` is that of a block, ORDER_RUN, or ANY_ORDER. */
+static CAIRN_NOINLINE enum cairn_status
+free_any(struct cairn_frames *frames, cairn_pfn first, unsigned order)
+{
+    unsigned long state = cairn_platform_irq_save();
+    struct cairn__head head = cairn__misuse_find(frames, first);
+
+    if (head.state != NULL && order != ANY_ORDER &&
+        (*head.state & CAIRN__ORDER_MASK) != order) {
+        head.state = NULL;
+        head.status = CAIRN_WRONG_SIZE;
+    }
+    if (head.state != NULL)
+        release(frames, own_cpu(frames), first, &head);
+    cairn_platform_irq_restore(state);
+    return head.state != NULL ? CAIRN_OK
+                              : cairn__misuse(frames, first, head.status);
+}
+
+/* A slot for a single frame in this CPU's magazine; NULL: there is none. */
+static inline cairn_pfn *find_slot(struct cairn_frames_cpu *cpu,
+                                   cairn_pfn first, enum cairn__chunk_kind kind)
+{
+    if (cairn__cache_is_frozen(cpu))
+        return NULL;
+    if (!is_kept(cpu, first, kind))
+        return cpu->return_count < CAIRN_FRAMES_RETURN_SLOTS
+                   ? &cpu->returns[cpu->return_count++]
+                   : NULL;
+    return cpu->counts[0] < cairn__cache_place(0).limit
+               ? &cpu->slots[cpu->counts[0]++]
+               : NULL;
+}
+
+/* The common path: a single frame, and room for it in the magazine. */
+static inline bool free_fast(struct cairn_frames *frames, cairn_pfn first)
+{
+    unsigned long state = cairn_platform_irq_save();
+    struct cairn_frames_cpu *cpu = own_cpu(frames);
+    struct cairn__head head = cairn__misuse_find(frames, first);
+    cairn_pfn *slot = NULL;
+
+    if (head.state != NULL && (*head.state & CAIRN__ORDER_MASK) == 0)
+        slot = find_slot(cpu, first, head.kind);
+    if (slot != NULL) {
+        cpu->freed[(*head.state >> 5) - 1u]++;
+        *head.state = CAIRN__STATE_FREE;
+        *slot = first;
+    }
+    cairn_platform_irq_restore(state);
+    return slot != NULL;
 }
 
 enum cairn_status cairn_frames_free(struct cairn_frames *frames,
                                     cairn_pfn first)
 {
-    struct cairn__head head = cairn__misuse_find(frames, first);
-
-    if (head.state == NULL)
-        return cairn__misuse(frames, first, head.status);
-    release(frames, first, head.kind, head.state);
-    return CAIRN_OK;
+    return free_fast(frames, first) ? CAIRN_OK
+                                    : free_any(frames, first, ANY_ORDER);
 }
 
 enum cairn_status cairn_frames_free_order(struct cairn_frames *frames,
                                           cairn_pfn first, cairn_order order)
 {
-    struct cairn__head head = cairn__misuse_find(frames, first);
-
-    if (head.state == NULL)
-        return cairn__misuse(frames, first, head.status);
-    if ((*head.state & CAIRN__ORDER_MASK) != order)
-        return cairn__misuse(frames, first, CAIRN_WRONG_SIZE);
-    release(frames, first, head.kind, head.state);
-    return CAIRN_OK;
+    if (order == 0)
+        return free_fast(frames, first) ? CAIRN_OK : free_any(frames, first, 0);
+    return order > CAIRN_ORDER_MAX ? CAIRN_WRONG_SIZE
+                                   : free_any(frames, first, order);
 }
 
 void cairn_frames_drain(struct cairn_frames *frames)

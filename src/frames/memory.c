@@ -21,7 +21,6 @@
 #include "base/lock.h"
 #include "frames/engine.h"
 #include "frames/section.h"
-#include "frames/tree.h"
 #include "memmap/kinds.h"
 
 #define METADATA_BYTES cairn__page_up(sizeof(struct cairn__section))
@@ -111,7 +110,7 @@ static cairn_phys place_metadata(struct cairn_frames *frames,
         if (slot->storage != NULL)
             continue;
         slot->storage = reach_metadata(start);
-        cairn__tree_open_section(slot);
+        cairn__section_open(slot);
         start.value += METADATA_BYTES;
     }
     return start;
@@ -408,9 +407,8 @@ void cairn_frames_expect_used(struct cairn_frames *frames,
 
     for (uint64_t at = pfns.start; at < pfns.end; at++) {
         cairn_pfn pfn = {at};
-        enum cairn_frame_usage use = cairn_frames_info(frames, pfn).usage;
 
-        if (use == CAIRN_FRAME_FREE || use == CAIRN_FRAME_CACHED)
+        if (cairn_frames_info(frames, pfn).usage == CAIRN_FRAME_FREE)
             cairn__panic("frames: %#llx is in use, but free for allocation",
                          (unsigned long long)cairn_phys_of(pfn).value);
     }

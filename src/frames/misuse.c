@@ -15,13 +15,12 @@ enum cairn_status cairn__misuse(struct cairn_frames *frames, cairn_pfn pfn,
 {
     static const char *const usages[] = {
         [CAIRN_FRAME_FREE] = "free",
-        [CAIRN_FRAME_CACHED] = "free, in a magazine",
         [CAIRN_FRAME_ALLOCATED] = "allocated",
         [CAIRN_FRAME_ABSENT] = "no memory",
     };
     struct cairn_frame_info info = cairn_frames_info(frames, pfn);
 
-    if (status == CAIRN_NOT_FIRST && info.usage == CAIRN_FRAME_CACHED)
+    if (status == CAIRN_NOT_FIRST && info.usage == CAIRN_FRAME_FREE)
         status = CAIRN_DOUBLE_FREE;
     if (frames->config.misuse == CAIRN_MISUSE_PANIC)
         cairn__panic("frame %#llx freed: %s (%s, owner %u, %llu from %#llx on)",

@@ -26,12 +26,14 @@ static inline struct cairn__head
 cairn__misuse_find(const struct cairn_frames *frames, cairn_pfn first)
 {
     struct cairn__head head = {NULL, CAIRN__CHUNK_ABSENT, CAIRN_NOT_MEMORY};
+    struct cairn__section *section;
     uint8_t *state;
 
     if (!cairn__frames_covers(frames, first))
         return head;
-    head.kind = cairn__frames_kind(frames, first);
-    state = cairn__frames_state(frames, first);
+    section = cairn__slot_section(cairn__frames_slot(frames, first));
+    head.kind = cairn__section_kind(section, cairn__frames_chunk_number(first));
+    state = &section->states[first.value % CAIRN__SECTION_FRAMES];
     if (head.kind < CAIRN__CHUNK_SPARSE &&
         (head.kind != CAIRN__CHUNK_HUGE ||
          first.value % CAIRN__CHUNK_FRAMES != 0))

@@ -54,7 +54,7 @@ static struct cairn_frame_info info_of_head(const struct cairn_frames *frames,
 {
     uint8_t state = *cairn__frames_state(frames, head);
     unsigned order = state & CAIRN__ORDER_MASK;
-    struct cairn_frame_info info = {CAIRN_FRAME_CACHED, CAIRN_OWNER_BOOT, head,
+    struct cairn_frame_info info = {CAIRN_FRAME_FREE, CAIRN_OWNER_BOOT, head,
                                     1};
 
     if (state < CAIRN__STATE_HEAD)

@@ -14,9 +14,9 @@
  *        of memory but for one directory entry a section.
  *
  * STATES of a frame
- *          0x00  free
+ *          0x00  free, or a single frame in a magazine
  *          0x01  inside a block or run, not its first frame
- *          0x02  first frame of a block in a magazine
+ *          0x02  first frame of a block of order 1 or more in a magazine
  *          0x03  not memory of this allocator
  *   0x20..0xff   first frame of an allocated block: (owner + 1) << 5 | order,
  *                order 31 for a run
@@ -46,6 +46,9 @@
 #define CAIRN__SECTION_FRAMES 32768
 #define CAIRN__LINE_WORDS     8
 
+/* A chunk with fewer free frames is DENSE: its frames go round in magazines. */
+#define CAIRN__DENSE_BELOW 8u
+
 #define CAIRN__STATE_FREE   0x00
 #define CAIRN__STATE_TAIL   0x01
 #define CAIRN__STATE_CACHED 0x02
@@ -63,20 +66,26 @@ enum cairn__chunk_kind {
     CAIRN__CHUNK_DENSE
 };
 
-/* Index classes of the tree engine; see tree.c. */
+/* Index classes of the tree engine; see tree.h. */
 #define CAIRN__TREE_CLASSES 13
+#define CAIRN__TREE_EMPTY   CAIRN__TREE_CLASSES
+
+/* Each part begins with a cache line: they have different writers. */
+#define CAIRN__LINE_ALIGNED __attribute__((aligned(64)))
 
 struct cairn__section {
-    uint8_t kinds[CAIRN__SECTION_CHUNKS]; /* written under the engine lock */
+    /* Written under the engine lock, read by everybody. */
+    CAIRN__LINE_ALIGNED uint8_t kinds[CAIRN__SECTION_CHUNKS];
     /* Tree engine, all [engine lock]: */
-    uint64_t index[CAIRN__TREE_CLASSES]; /* chunks of each class */
-    uint64_t ready;                      /* chunks with valid states */
-    uint64_t medium;                     /* chunks for blocks, not frames */
-    uint8_t classes[CAIRN__SECTION_CHUNKS];
+    CAIRN__LINE_ALIGNED uint64_t index[CAIRN__TREE_CLASSES]; /* of each class */
+    uint64_t ready;  /* chunks with valid states */
+    uint64_t medium; /* chunks for blocks, not frames */
+    CAIRN__LINE_ALIGNED uint8_t classes[CAIRN__SECTION_CHUNKS];
     uint16_t free_counts[CAIRN__SECTION_CHUNKS];
-    uint64_t lines[CAIRN__SECTION_CHUNKS][CAIRN__LINE_WORDS]; /* 1: free */
+    CAIRN__LINE_ALIGNED uint64_t
+        lines[CAIRN__SECTION_CHUNKS][CAIRN__LINE_WORDS]; /* 1: free */
     /* A state belongs to whoever owns the frame. */
-    uint8_t states[CAIRN__SECTION_FRAMES];
+    CAIRN__LINE_ALIGNED uint8_t states[CAIRN__SECTION_FRAMES];
 };
 
 struct cairn__slot {
@@ -98,6 +107,9 @@ struct cairn__chunk {
  */
 extern struct cairn__section cairn__section_pristine;
 extern struct cairn__section cairn__section_void;
+
+/* Make the section's own metadata valid, its chunks empty or absent. */
+void cairn__section_open(struct cairn__slot *slot);
 
 /* Is the frame in the range that the directory covers? */
 static inline bool cairn__frames_covers(const struct cairn_frames *frames,
@@ -134,6 +146,13 @@ static inline void cairn__section_set_kind(struct cairn__section *section,
     __atomic_store_n(&section->kinds[number], (uint8_t)kind, __ATOMIC_RELAXED);
 }
 
+static inline enum cairn__chunk_kind
+cairn__section_kind(const struct cairn__section *section, unsigned number)
+{
+    return (enum cairn__chunk_kind)__atomic_load_n(&section->kinds[number],
+                                                   __ATOMIC_RELAXED);
+}
+
 /* The state byte; its chunk must not be EMPTY, ABSENT or INSIDE. */
 static inline uint8_t *cairn__frames_state(const struct cairn_frames *frames,
                                            cairn_pfn pfn)
@@ -148,10 +167,9 @@ static inline enum cairn__chunk_kind
 cairn__frames_kind(const struct cairn_frames *frames, cairn_pfn pfn)
 {
     const struct cairn__slot *slot = cairn__frames_slot(frames, pfn);
-    const uint8_t *kinds = cairn__slot_section(slot)->kinds;
 
-    return (enum cairn__chunk_kind)__atomic_load_n(
-        &kinds[cairn__frames_chunk_number(pfn)], __ATOMIC_RELAXED);
+    return cairn__section_kind(cairn__slot_section(slot),
+                               cairn__frames_chunk_number(pfn));
 }
 
 static inline uint8_t cairn__state_of(enum cairn_owner owner, unsigned order)

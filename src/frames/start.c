@@ -23,10 +23,10 @@
  */
 #include "base/lock.h"
 #include "base/memory.h"
+#include "frames/cache.h"
 #include "frames/engine.h"
 #include "frames/section.h"
 #include "frames/summary.h"
-#include "frames/tree.h"
 
 #define USABLE CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_USABLE)
 /* RAM that is free now or can be reclaimed. */
@@ -45,9 +45,6 @@ static const struct cairn__engine *const engines[] = {
     [CAIRN_ENGINE_BITMAP] = &cairn__engine_bitmap,
     [CAIRN_ENGINE_FREELIST] = &cairn__engine_freelist,
 };
-
-struct cairn__section cairn__section_pristine;
-struct cairn__section cairn__section_void;
 
 struct cairn_frames_config cairn_frames_config_default(void)
 {
@@ -268,7 +265,7 @@ static void add_usable(struct cairn_frames *frames,
         struct cairn__slot *slot = &frames->slots[i];
 
         if (slot->storage != NULL && slot->empty != UINT64_MAX)
-            cairn__tree_open_section(slot);
+            cairn__section_open(slot);
     }
 }
 
@@ -369,6 +366,8 @@ enum cairn_status cairn_frames_init(struct cairn_frames *frames,
     if (early != NULL)
         store.floor = early->window.start.value;
     frames->config = chosen;
+    for (unsigned i = 0; i < CAIRN_CPU_MAX && !chosen.has_magazines; i++)
+        frames->cpus[i].frozen_by = CAIRN__FROZEN_FOR_EVER;
     if (!build_directory(frames, &store))
         return CAIRN_NO_MEMORY;
     frames->metadata_bytes = store.taken;
