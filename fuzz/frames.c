@@ -16,6 +16,15 @@
 #define STEPS_MAX     2000
 #define COMPARE_EVERY 64
 
+/* For each engine, told at the end. */
+static unsigned long long step_counts[3];
+
+static void tell(void)
+{
+    fprintf(stderr, "frames: %llu steps tree, %llu bitmap, %llu freelist\n",
+            step_counts[0], step_counts[1], step_counts[2]);
+}
+
 struct input {
     const uint8_t *data;
     size_t left;
@@ -59,13 +68,23 @@ static void start(struct frames_build *build, uint32_t choice)
     build->config = cairn_frames_config_default();
     build->config.engine = (enum cairn_frames_engine)(choice % 3);
     build->config.has_magazines = (choice & 4) != 0;
-    build->config.resumes_at_freed = (choice & 8) != 0;
+    build->config.resumes_at_freed =
+        (choice & 8) != 0 && !build->config.has_magazines &&
+        build->config.engine == CAIRN_ENGINE_BITMAP;
     build->config.reserve_frames = (choice & 16) != 0 ? 20 : 0;
     if (frames_build_start(build) != CAIRN_OK)
         abort();
 }
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    return atexit(tell);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -80,6 +99,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     frames_model_start(&model);
     for (unsigned i = 0; i < STEPS_MAX && input.left > 0; i++) {
         require(frames_model_step(&model));
+        step_counts[build.config.engine]++;
         if (i % COMPARE_EVERY == 0)
             require(frames_model_compare(&model));
     }

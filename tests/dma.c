@@ -99,6 +99,33 @@ CAIRN_TEST(C21_dma_buffer_lies_below_the_limit)
     CHECK_EQ(frames_arena_free(), arena.total - 2);
 }
 
+CAIRN_TEST(C21_dma_buffer_lies_above_the_start)
+{
+    struct cairn_dma_request request = {.bytes = 0x1001};
+    struct cairn_dma_buffer buffers[3];
+    struct cairn_dma_pool_stats stats;
+    struct cairn_dma_block block;
+
+    frames_arena_start(CAIRN_MISUSE_STATUS, 0, 0);
+    request.start = cairn_phys_of(cairn_pfn_make(arena.first + 10));
+    request.end.value = request.start.value + 0x4000;
+    CHECK_EQ(get(&request, &buffers[0]), CAIRN_OK);
+    CHECK_EQ(buffers[0].phys.value, request.start.value);
+    request.start.value++; /* the page has begun: the next one, or above */
+    CHECK_EQ(get(&request, &buffers[1]), CAIRN_OK);
+    CHECK_EQ(buffers[1].phys.value, request.start.value - 1 + 0x2000);
+    CHECK_EQ(get(&request, &buffers[2]), CAIRN_NO_MEMORY);
+    CHECK_EQ(put(&buffers[1]), CAIRN_OK);
+    request = (struct cairn_dma_request){.bytes = 64, .start = request.start};
+    CHECK_EQ(cairn_dma_pool_create(&pool, &arena.frames, &request, 4),
+             CAIRN_OK);
+    CHECK_EQ(cairn_dma_pool_alloc(&pool, &block), CAIRN_OK);
+    CHECK(block.phys.value >= request.start.value);
+    cairn_dma_pool_stats(&pool, &stats);
+    CHECK_EQ(stats.slabs, 1);
+    CHECK_EQ(frames_arena_free(), arena.total - 3);
+}
+
 CAIRN_TEST(C21_dma_nonsense_is_refused)
 {
     struct cairn_dma_buffer buffer;
@@ -106,6 +133,8 @@ CAIRN_TEST(C21_dma_nonsense_is_refused)
         {.bytes = 0},
         {.bytes = UINT64_MAX},
         {.bytes = 1, .align = 3},
+        {.bytes = 1, .align = 2 * CAIRN_GIB},
+        {.bytes = 1, .start = {CAIRN_PHYS_LIMIT + 1}},
         {.bytes = 1, .boundary = 0x1800},
         {.bytes = 1, .policy = CAIRN_CACHE_POLICY_COUNT},
     };

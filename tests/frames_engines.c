@@ -158,12 +158,36 @@ static void alignment(struct frames_build *build)
         CHECK_EQ(on_give(build, first), CAIRN_OK);
         CHECK(first >= end || first < on_low_first(build) + align);
     }
-    CHECK_EQ(on_take_run(build, 1, (uint64_t)1 << 30), ON_NONE);
 }
 
 CAIRN_TEST(C6_alignment_is_that_of_the_physical_address)
 {
     on_all(alignment);
+}
+
+static void odd_alignment(struct frames_build *build)
+{
+    struct cairn_run_request request = {.count = 1};
+    cairn_pfn pfn = {ON_NONE};
+
+    for (cairn_order order = 0; order < 64; order++) {
+        enum cairn_status status;
+
+        request.align = (uint64_t)1 << order;
+        status = cairn_frames_alloc_run(&build->frames, &request, &pfn);
+        CHECK_EQ(status == CAIRN_BAD_ARGUMENT, order > CAIRN_ORDER_MAX);
+        if (status == CAIRN_OK)
+            CHECK_EQ(on_give(build, pfn.value), CAIRN_OK);
+    }
+    request.align = 3;
+    CHECK_EQ(cairn_frames_alloc_run(&build->frames, &request, &pfn),
+             CAIRN_BAD_ARGUMENT);
+    CHECK_EQ(on_free_frames(build), frames_build_total(build));
+}
+
+CAIRN_TEST(C6_alignment_beyond_the_largest_block_is_refused)
+{
+    on_all(odd_alignment);
 }
 
 /* A run of 5 at a multiple of 8: the first hole that fits is the fourth. */
@@ -336,6 +360,45 @@ CAIRN_TEST(C10_every_frame_can_be_had_when_search_resumes)
     }
 }
 
+CAIRN_TEST(C17_only_the_bitmap_without_magazines_can_resume)
+{
+    on_take_arena(&on_machine);
+    frames_build_zones(&on_machine);
+    on_machine.config = cairn_frames_config_default();
+    on_machine.config.resumes_at_freed = true;
+    for (unsigned i = CAIRN_ENGINE_TREE; i <= CAIRN_ENGINE_FREELIST; i++) {
+        bool is_bitmap = i == CAIRN_ENGINE_BITMAP;
+
+        on_machine.config.engine = (enum cairn_frames_engine)i;
+        on_machine.config.has_magazines = true;
+        CHECK_EQ(frames_build_start(&on_machine), CAIRN_BAD_ARGUMENT);
+        on_machine.config.has_magazines = false;
+        CHECK_EQ(frames_build_start(&on_machine),
+                 is_bitmap ? CAIRN_OK : CAIRN_BAD_ARGUMENT);
+    }
+}
+
+CAIRN_TEST(C12_nonsense_in_the_configuration_is_refused)
+{
+    struct cairn_frames_config *config = &on_machine.config;
+
+    on_take_arena(&on_machine);
+    frames_build_zones(&on_machine);
+    *config = cairn_frames_config_default();
+    config->engine = (enum cairn_frames_engine)3;
+    CHECK_EQ(frames_build_start(&on_machine), CAIRN_BAD_ARGUMENT);
+    *config = cairn_frames_config_default();
+    config->misuse = (enum cairn_misuse)2;
+    CHECK_EQ(frames_build_start(&on_machine), CAIRN_BAD_ARGUMENT);
+    *config = cairn_frames_config_default();
+    config->cpu_count = CAIRN_CPU_MAX + 1;
+    CHECK_EQ(frames_build_start(&on_machine), CAIRN_BAD_ARGUMENT);
+    *config = cairn_frames_config_default();
+    CHECK_EQ(config->cpu_count, 0);
+    CHECK_EQ(frames_build_start(&on_machine), CAIRN_OK);
+    CHECK_EQ(on_machine.frames.config.cpu_count, cairn_platform_cpu_count());
+}
+
 /* ---- C18: large blocks --------------------------------------------------- */
 
 static void large_blocks(struct frames_build *build)
@@ -400,6 +463,73 @@ static void below_4gib(struct frames_build *build)
 CAIRN_TEST(C5_every_frame_below_a_limit_and_none_above)
 {
     on_all(below_4gib);
+}
+
+/* Of two zones the lower one is what ISA devices can reach. */
+static void leave_isa_memory(struct frames_build *build)
+{
+    const struct frames_zone *zones = build->zones;
+    bool is_tree = build->config.engine == CAIRN_ENGINE_TREE;
+    struct cairn_run_request request = {.count = 10};
+    cairn_pfn pfn;
+
+    CHECK_EQ(on_take_run(build, 10, 1), zones[is_tree ? 1 : 0].first);
+    request.flags = CAIRN_FRAME_BELOW_16M;
+    CHECK_EQ(cairn_frames_alloc_run(&build->frames, &request, &pfn), CAIRN_OK);
+    CHECK_EQ(pfn.value, zones[0].first + (is_tree ? 0 : 10));
+    request.flags = 0;
+    request.end = cairn_phys_make(16 * CAIRN_MIB);
+    CHECK_EQ(cairn_frames_alloc_run(&build->frames, &request, &pfn), CAIRN_OK);
+    CHECK_EQ(pfn.value, zones[0].first + (is_tree ? 10 : 20));
+    CHECK(on_take_run(build, zones[1].count - 10, 1) >= zones[1].first);
+    CHECK_EQ(on_take_run(build, 11, 1), zones[0].first + (is_tree ? 20 : 30));
+}
+
+CAIRN_TEST(C5_runs_leave_isa_memory_to_those_who_need_it)
+{
+    uint64_t low;
+
+    on_take_arena(&on_machine);
+    frames_build_zones(&on_machine);
+    low = frames_build_place(&on_machine, 2 * CAIRN_MIB, CAIRN_MIB, CAIRN_MIB);
+    on_machine.zones[1] = on_machine.zones[0];
+    on_machine.zones[0].first = low >> CAIRN_FRAME_SHIFT;
+    on_machine.zones[0].count = 256;
+    on_all_as_set(leave_isa_memory);
+}
+
+/* Runs lie inside the window to the frame, and are the lowest in there. */
+static void windows(struct frames_build *build)
+{
+    uint64_t first = on_low_first(build);
+    struct cairn_run_request request = {.count = 20};
+    cairn_pfn pfn;
+
+    for (uint64_t i = 0; i < 700; i += 23) {
+        request.start.value = ((first + i) << CAIRN_FRAME_SHIFT) - 4095;
+        request.end.value = ((first + i + 20) << CAIRN_FRAME_SHIFT) + 4095;
+        CHECK_EQ(cairn_frames_alloc_run(&build->frames, &request, &pfn),
+                 CAIRN_OK);
+        CHECK_EQ(pfn.value, first + i);
+        CHECK_EQ(cairn_frames_alloc_run(&build->frames, &request, &pfn),
+                 CAIRN_NO_MEMORY);
+    }
+    request.end.value = 0;
+    request.start.value = (first << CAIRN_FRAME_SHIFT) + 1;
+    CHECK_EQ(cairn_frames_alloc_run(&build->frames, &request, &pfn), CAIRN_OK);
+    CHECK_EQ(pfn.value, first + 690 + 20);
+    request.start = cairn_phys_of(
+        cairn_pfn_make(build->zones[1].first + build->zones[1].count - 19));
+    CHECK_EQ(cairn_frames_alloc_run(&build->frames, &request, &pfn),
+             CAIRN_NO_MEMORY);
+    request.start.value = CAIRN_PHYS_LIMIT + 1;
+    CHECK_EQ(cairn_frames_alloc_run(&build->frames, &request, &pfn),
+             CAIRN_BAD_ARGUMENT);
+}
+
+CAIRN_TEST(C5_runs_lie_inside_their_window)
+{
+    on_all(windows);
 }
 
 static void come_and_go(struct frames_build *build)

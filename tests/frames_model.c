@@ -268,10 +268,7 @@ static const char *free_block(struct frames_model *model)
     return status == CAIRN_OK ? NULL : "a block cannot be freed";
 }
 
-/*
- * Is that the answer to freeing a frame at which no block begins?  A block in
- * a magazine is still a block, so that a frame inside is not its first.
- */
+/* Is that the answer to freeing a frame at which no block begins? */
 static bool is_refusal(const struct frames_model *model, uint64_t frame,
                        enum cairn_status status)
 {
@@ -279,9 +276,7 @@ static bool is_refusal(const struct frames_model *model, uint64_t frame,
     case GONE:
         return status == CAIRN_NOT_MEMORY;
     case 0:
-        return status == CAIRN_DOUBLE_FREE ||
-               (model->build->config.has_magazines &&
-                status == CAIRN_NOT_FIRST);
+        return status == CAIRN_DOUBLE_FREE;
     default:
         return status == CAIRN_NOT_FIRST;
     }

@@ -1,14 +1,24 @@
 /*
  * cairn/cairn.h - everything, for those who do not want to choose.
+ *
+ * words       types, status, format, version, compiler
+ * the host    platform (what a kernel must supply), lock
+ * boot        boot, handoff (what loaders say), memmap, init
+ * memory      early, frames (physical frames), source, window, dma
+ * to look at  report
  */
 #ifndef CAIRN_CAIRN_H
 #define CAIRN_CAIRN_H
 
 #include <cairn/boot.h>
+#include <cairn/compiler.h>
+#include <cairn/dma.h>
 #include <cairn/early.h>
 #include <cairn/format.h>
+#include <cairn/frames.h>
 #include <cairn/handoff.h>
 #include <cairn/init.h>
+#include <cairn/lock.h>
 #include <cairn/memmap.h>
 #include <cairn/platform.h>
 #include <cairn/report.h>

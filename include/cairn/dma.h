@@ -52,8 +52,9 @@ struct cairn_dma_mapper {
 /* What a buffer must be; zero in a field: no matter. */
 struct cairn_dma_request {
     uint64_t bytes;    /* at least 1 */
-    uint64_t align;    /* of its address, a power of two; buffers begin at a
-                          page in any case */
+    uint64_t align;    /* of its address, a power of two, at most 1 GiB; buffers
+                          begin at a page in any case */
+    cairn_phys start;  /* its first byte lies here or above */
     cairn_phys end;    /* its last byte lies below */
     uint64_t boundary; /* no multiple of this lies inside; a power of two, not
                           less than `bytes` */

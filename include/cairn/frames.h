@@ -60,7 +60,7 @@ enum cairn_frames_engine {
 /* What to do when the caller is wrong. */
 enum cairn_misuse {
     CAIRN_MISUSE_STATUS, /* tell it, by a status */
-    CAIRN_MISUSE_PANIC   /* stop, with frame, state and owner */
+    CAIRN_MISUSE_PANIC   /* stop, with frame, usage, owner and block */
 };
 
 struct cairn_frames;
@@ -70,16 +70,22 @@ struct cairn_frames_config {
     enum cairn_misuse misuse;
     bool has_magazines; /* per-CPU caches; engines' documents say no */
     /*
-     * Bitmap engine, without magazines: the search for a single frame goes on
-     * from where the last one ended, or from the frame freed since.
+     * The search for a single frame goes on from where the last one ended, or
+     * from the frame freed since.  Bitmap engine without magazines only.
      */
     bool resumes_at_freed;
     unsigned cpu_count;      /* CPUs 0 .. cpu_count - 1 may call, at most
                                 CAIRN_CPU_MAX; 0: all that can ever run */
     uint64_t reserve_frames; /* kept for callers with CAIRN_FRAME_RESERVE */
     uint64_t low_frames;     /* cairn_frames_is_low() below that many */
-    uint64_t span;           /* bytes of address space to be ready for, beyond
-                                what the map has; 0: none */
+    /*
+     * Memory can be added up to here: bytes of address space from the end of
+     * the highest memory in the map that is usable or can be reclaimed, rounded
+     * up to a multiple of 128 MiB.  The directory takes 24 bytes for 128 MiB,
+     * used or not, and the engine what its file says: bitmap 5 KiB, freelist
+     * 6 KiB.
+     */
+    uint64_t span;
     /*
      * Called without locks when an allocation is about to fail: give memory
      * back and return true to have it tried again.  May be NULL.
@@ -137,10 +143,10 @@ struct cairn_frames {
     void *engine_data;                  /* constant; contents: see engine */
     struct cairn_frames_config config;  /* constant */
     struct cairn_lock lock __attribute__((aligned(64))); /* the engine lock */
-    uint64_t free_frames;  /* [lock] not in any cache */
-    uint64_t total_frames; /* [lock] */
+    uint64_t free_frames;    /* [lock] not in any cache */
+    uint64_t total_frames;   /* [lock] */
+    uint64_t metadata_bytes; /* [lock] taken out of memory for all this */
     struct cairn__summary summaries[CAIRN_FRAMES_SUMMARIES]; /* [lock] */
-    uint64_t low_chunks; /* constant: chunks kept for limited requests */
 };
 
 /* ---- Start --------------------------------------------------------------- */
@@ -151,9 +157,9 @@ struct cairn_frames {
  *   frames  zero-filled before the first call
  *   map     finished; the metadata are taken out of its usable memory as
  *           CAIRN_MEMORY_KERNEL
- *   early   on that map; what it has handed out belongs to CAIRN_OWNER_BOOT
- *           and can be freed; it hands out nothing more.  NULL if nothing was
- *           handed out.
+ *   early   on that map (else it panics); what it has handed out belongs to
+ *           CAIRN_OWNER_BOOT and can be freed; it hands out nothing more.  NULL
+ *           if nothing was handed out.
  *   config  NULL for the default
  *
  * Returns  CAIRN_OK; CAIRN_IN_USE, a second call; CAIRN_NO_MEMORY_MAP;
@@ -188,8 +194,11 @@ cairn_frames_alloc(struct cairn_frames *frames, cairn_order order,
 /*
  * Free what was allocated at `first`: a block or a run, whole.
  *
- * Returns  CAIRN_OK; CAIRN_DOUBLE_FREE, it is free; CAIRN_NOT_FIRST, it lies
- *          inside a block; CAIRN_NOT_MEMORY, no memory of this allocator.
+ * Returns  CAIRN_OK; CAIRN_DOUBLE_FREE, the frame is free: never allocated, or
+ *          freed as a block's first or one inside, wherever it is now, in the
+ *          engine or in some CPU's magazine; CAIRN_NOT_FIRST, it lies inside a
+ *          block or run that is allocated; CAIRN_NOT_MEMORY, no memory of this
+ *          allocator: a hole, reserved, its own metadata, removed, any number.
  * Cost     order 0: O(1), no lock unless this CPU's magazine is full.
  */
 enum cairn_status cairn_frames_free(struct cairn_frames *frames,
@@ -203,19 +212,30 @@ enum cairn_status cairn_frames_free_order(struct cairn_frames *frames,
 
 /* What a run of frames must be; zero in a field: no matter. */
 struct cairn_run_request {
-    uint64_t count; /* frames, at least 1 */
-    uint64_t align; /* the first frame's number is a multiple; power of two */
-    cairn_phys end; /* the last byte lies below */
-    unsigned flags; /* CAIRN_FRAME_ZEROED and limits; not RESERVE */
+    uint64_t count;   /* frames, at least 1 */
+    uint64_t align;   /* the first frame's number is a multiple; a power of two,
+                       at most 2^CAIRN_ORDER_MAX */
+    cairn_phys start; /* the first byte lies here or above */
+    cairn_phys end;   /* the last byte lies below */
+    unsigned flags;   /* CAIRN_FRAME_ZEROED and limits; not RESERVE */
     enum cairn_owner owner;
 };
 
 /*
- * Allocate `count` consecutive frames: the lowest that fit.
+ * Allocate `count` consecutive frames: the lowest that fit.  The tree engine
+ * takes the lowest from 16 MiB on, and only if there are none, as in its
+ * smaller blocks, those that ISA devices can reach.
  *
  * Returns  as cairn_frames_alloc.
- * Cost     linear in the chunks that are passed over (tree), O(log n)
- *          (freelist); plus one store a frame.
+ * Cost     To find the place, under the engine lock, interrupts off:
+ *          tree      linear in the 2 MiB chunks of the window that are passed
+ *                    over, and in the words of those that are split;
+ *          bitmap    a few loads for each free run that is too short but has
+ *                    an aligned block of a quarter of `count`; at worst linear
+ *                    in the frames of the window, 64 a step;
+ *          freelist  O(log memory), whatever the free runs are.
+ *          Then one store a frame, and a step for each 64 (bitmap) or 512
+ *          frames.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_frames_alloc_run(struct cairn_frames *frames,
@@ -258,7 +278,13 @@ struct cairn_frames_census {
     uint64_t owner_frames[CAIRN_OWNER_COUNT];
 };
 
-/* Count [first, end); linear in its chunks, and in frames of split ones. */
+/*
+ * Count [first, end).
+ *
+ * Cost     a step for each 128 MiB in which nothing has ever been allocated or
+ *          which has no memory; else linear in chunks of 2 MiB, and in blocks
+ *          and free frames of chunks that are split.
+ */
 void cairn_frames_count(const struct cairn_frames *frames, cairn_pfn first,
                         cairn_pfn end, struct cairn_frames_census *out);
 
@@ -274,33 +300,43 @@ struct cairn_source cairn_frames_source(struct cairn_frames *frames);
 /*
  * Give the allocator new memory, page-aligned: a hot-plugged module, or what
  * was reclaimed.  Where no metadata exist for it, they are taken out of the
- * range itself.
+ * beginning of the range itself: 40 KiB for each 128 MiB.
+ *
+ * Of add, remove, reclaim and consume only one may run at a time.
  *
  * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT, not aligned or empty; CAIRN_IN_USE,
- *          some of it is the allocator's already; CAIRN_NO_SPACE, beyond
- *          config.span; CAIRN_NOT_REACHABLE, no window covers its metadata.
+ *          some of it is the allocator's already; CAIRN_NO_SPACE, below the
+ *          memory that the map had or beyond config.span, or nothing would be
+ *          left of it but metadata; CAIRN_NOT_REACHABLE, no window covers its
+ *          metadata.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_frames_add(struct cairn_frames *frames, struct cairn_phys_range range);
 
 /*
- * Take memory away that is entirely free: a module that will be unplugged.
+ * Take memory away that is entirely free: a module that will be unplugged, in
+ * one piece as it was added, if metadata were taken out of it.  Nobody may ask
+ * about its frames meanwhile.
  *
  * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT; CAIRN_IN_USE, a frame of it is not
- *          free: nothing has changed.
+ *          free, or memory outside of the range needs metadata inside: nothing
+ *          has changed.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_frames_remove(struct cairn_frames *frames, struct cairn_phys_range range);
 
 /*
- * Make memory free that the boot does not need any more.
+ * Make memory free that the boot does not need any more, but for pages that
+ * are pinned in the map.
  *
  *   kind      CAIRN_MEMORY_BOOT_SERVICES, _LOADER or _ACPI_RECLAIM
  *   reclaimed out: bytes that are free now; may be NULL
- *   refused   out: bytes left alone because something in their range is
- *             pinned; may be NULL
+ *   refused   out: bytes that stay what they were, since they are pinned; may
+ *             be NULL.  What lies below the map's floor counts for neither: it
+ *             never becomes free.
  *
- * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT; CAIRN_NO_SPACE, as the map says.
+ * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT; CAIRN_NO_SPACE, the map has no room
+ *          for that many ranges: what came before is reclaimed, and counted.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_frames_reclaim(struct cairn_frames *frames, struct cairn_memmap *map,
@@ -327,8 +363,8 @@ struct cairn_frames_stats {
     uint64_t free_frames;   /* in the engine and in magazines */
     uint64_t cached_frames; /* of these: in magazines */
     uint64_t owner_frames[CAIRN_OWNER_COUNT];
-    uint64_t metadata_bytes;
-    uint64_t free_2mib; /* whole free chunks */
+    uint64_t metadata_bytes; /* whole pages that all of this has taken */
+    uint64_t free_2mib;      /* whole free chunks */
 };
 
 /* A snapshot; exact while no other CPU allocates or frees. */

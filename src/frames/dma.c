@@ -4,7 +4,8 @@
  * HOW    A buffer is a run of frames that belong to CAIRN_OWNER_DMA.  If the
  *        lowest run that fits crosses a boundary, it is given back and another
  *        one is asked for, aligned to its size rounded up to a power of two,
- *        which cannot cross.  It is cleared through the mapping by which the
+ *        which cannot cross; or, if it has more than 1 GiB, from the boundary
+ *        on.  It is cleared through the mapping by which the
  *        driver will see it, so that no mapping of another policy is used.
  *
  *        A pool's slab is a buffer of equal blocks.  What is known about its
@@ -39,6 +40,7 @@
 #include "frames/misuse.h"
 
 #define CACHE_LINE 64u
+#define ALIGN_MAX  ((uint64_t)1 << CAIRN_ORDER_MAX) /* of a run */
 
 /* ---- Buffers ------------------------------------------------------------- */
 
@@ -51,6 +53,8 @@ static bool is_valid(const struct cairn_dma_request *request)
 {
     return request->bytes > 0 && request->bytes <= CAIRN_PHYS_LIMIT &&
            is_power_or_zero(request->align) &&
+           request->align <= CAIRN_FRAME_SIZE << CAIRN_ORDER_MAX &&
+           request->start.value <= CAIRN_PHYS_LIMIT &&
            is_power_or_zero(request->boundary) &&
            (request->boundary == 0 || request->boundary >= request->bytes) &&
            (unsigned)request->policy < CAIRN_CACHE_POLICY_COUNT;
@@ -79,17 +83,22 @@ static enum cairn_status take_frames(struct cairn_frames *frames,
     struct cairn_run_request run = {
         .count = cairn__page_up(request->bytes) >> CAIRN_FRAME_SHIFT,
         .align = request->align >> CAIRN_FRAME_SHIFT,
+        .start = request->start,
         .end = request->end,
         .owner = CAIRN_OWNER_DMA,
     };
     enum cairn_status status = cairn_frames_alloc_run(frames, &run, out);
 
-    if (status != CAIRN_OK || !crosses(*out, request))
-        return status;
-    (void)cairn_frames_free(frames, *out);
-    run.align = cairn__max(run.align, power_up(run.count));
-    status = cairn_frames_alloc_run(frames, &run, out);
-    cairn__assert(status != CAIRN_OK || !crosses(*out, request));
+    while (status == CAIRN_OK && crosses(*out, request)) {
+        uint64_t first = cairn_phys_of(*out).value;
+
+        (void)cairn_frames_free(frames, *out);
+        if (run.count <= ALIGN_MAX)
+            run.align = cairn__max(run.align, power_up(run.count));
+        else /* few boundaries: from one to the next */
+            run.start.value = cairn__align_up(first + 1, request->boundary);
+        status = cairn_frames_alloc_run(frames, &run, out);
+    }
     return status;
 }
 

@@ -427,8 +427,8 @@ static bool freelist_take_run(struct cairn_frames *frames, uint64_t count,
     struct wish wish = {count, cairn__bit_lowest(align)};
     uint64_t first;
 
-    cairn__assert(cairn__is_power(align));
-    if (count == 0 || count > frames->free_frames || wish.align_order >= ORDERS)
+    cairn__assert(cairn__is_power(align) && wish.align_order < ORDERS);
+    if (count == 0 || count > frames->free_frames)
         return false;
     if (!find(frames, wish, cairn__eager_window(frames, window), &first))
         return false;

@@ -2,8 +2,9 @@
  * frames/query.c - what frames are used for, frame by frame and in sum.
  *
  * HOW    The kind of a chunk answers for all of its frames unless it is split;
- *        then their states do.  Nothing is locked: the answer is true as far
- *        as nobody changes what is asked for meanwhile.
+ *        then their states do.  A section that has no metadata of its own, yet
+ *        or at all, is counted at once.  Nothing is locked: the answer is true
+ *        as far as nobody changes what is asked for meanwhile.
  *
  * TESTS  tests/frames_query.c
  */
@@ -109,6 +110,16 @@ static void add(struct cairn_frames_census *census,
         census->free_frames += frames;
 }
 
+/* Is the frame's section one of which all frames are alike? */
+static bool is_uniform(const struct cairn_frames *frames, cairn_pfn pfn)
+{
+    const struct cairn__section *section =
+        cairn__slot_section(cairn__frames_slot(frames, pfn));
+
+    return section == &cairn__section_pristine ||
+           section == &cairn__section_void;
+}
+
 /* Frames from `pfn` on, below `end`, about which `info` says it all. */
 static uint64_t reach(const struct cairn_frames *frames, cairn_pfn pfn,
                       uint64_t end, const struct cairn_frame_info *info)
@@ -119,6 +130,8 @@ static uint64_t reach(const struct cairn_frames *frames, cairn_pfn pfn,
         stop = pfn.value < cairn_frames_begin(frames).value
                    ? cairn_frames_begin(frames).value
                    : end;
+    else if (is_uniform(frames, pfn))
+        stop = (pfn.value | (CAIRN__SECTION_FRAMES - 1)) + 1;
     else if (cairn__frames_kind(frames, pfn) < CAIRN__CHUNK_SPARSE)
         stop = (pfn.value | (CAIRN__CHUNK_FRAMES - 1)) + 1;
     else if (info->usage == CAIRN_FRAME_ALLOCATED)

@@ -36,7 +36,9 @@ static bool is_valid(const struct cairn_run_request *request)
 {
     return request->count > 0 && request->count <= NO_LIMIT &&
            (request->align == 0 || cairn__is_power(request->align)) &&
-           request->align <= NO_LIMIT && (request->flags & ~RUN_FLAGS) == 0 &&
+           request->align <= (uint64_t)1 << CAIRN_ORDER_MAX &&
+           request->start.value <= CAIRN_PHYS_LIMIT &&
+           (request->flags & ~RUN_FLAGS) == 0 &&
            (unsigned)request->owner < CAIRN_OWNER_COUNT;
 }
 
@@ -53,20 +55,50 @@ static void mark(struct cairn_frames *frames, cairn_pfn first, uint64_t count,
         cairn__state_of(owner, CAIRN__ORDER_RUN);
 }
 
-static bool take(struct cairn_frames *frames,
-                 const struct cairn_run_request *request, cairn_pfn *out)
+static struct cairn__pfn_range
+window_of(const struct cairn_run_request *request)
 {
-    struct cairn__pfn_range window = {0, cairn__frames_limit(request->flags)};
-    uint64_t align = request->align != 0 ? request->align : 1;
-    unsigned long state;
-    bool taken;
+    struct cairn__pfn_range window = {
+        cairn__page_up(request->start.value) >> CAIRN_FRAME_SHIFT,
+        cairn__frames_limit(request->flags),
+    };
 
     if (request->end.value != 0)
         window.end = cairn__min(window.end, cairn_pfn_of(request->end).value);
+    return window;
+}
+
+/*
+ * The tree engine leaves memory that ISA devices can reach alone until there
+ * is no other; those that promise the lowest place do not.
+ */
+static bool take_locked(struct cairn_frames *frames,
+                        const struct cairn_run_request *request, cairn_pfn *out)
+{
+    struct cairn__pfn_range window = window_of(request);
+    struct cairn__pfn_range above = {LIMIT_16MIB, window.end};
+    uint64_t align = request->align != 0 ? request->align : 1;
+
+    cairn__assert(cairn__lock_is_held(&frames->lock));
+    if (frames->config.engine == CAIRN_ENGINE_TREE &&
+        window.start < above.start && above.start < above.end) {
+        if (frames->engine->take_run(frames, request->count, align, above, out))
+            return true;
+        window.end = cairn__min(window.end, above.start + request->count - 1);
+    }
+    return frames->engine->take_run(frames, request->count, align, window, out);
+}
+
+static bool take(struct cairn_frames *frames,
+                 const struct cairn_run_request *request, cairn_pfn *out)
+{
+    unsigned long state;
+    bool taken;
+
     state = cairn__lock_acquire(&frames->lock);
     taken =
         frames->free_frames >= frames->config.reserve_frames + request->count &&
-        frames->engine->take_run(frames, request->count, align, window, out);
+        take_locked(frames, request, out);
     cairn__lock_release(&frames->lock, state);
     if (!taken)
         return false;

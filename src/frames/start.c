@@ -2,7 +2,9 @@
  * frames/start.c - taking memory over from the early allocator.
  *
  * HOW    The directory covers all memory that is RAM now or may become free
- *        later, from the first section to the last.  Storage for directory,
+ *        later, from the first section to the last, and behind it as much
+ *        address space as the configuration says, for modules that are plugged
+ *        in later: slots without storage, as for holes.  Storage for directory,
  *        summaries and the sections' metadata is taken out of usable memory,
  *        from its upper end, and becomes CAIRN_MEMORY_KERNEL.  It need not be
  *        in one piece: each section's lies in one piece, that is all.
@@ -16,6 +18,8 @@
  *
  * FAILS  Before anything is given to the engine; then the map has lost what
  *        was reserved, which cannot matter, since there is no other allocator.
+ *        If the early allocator has handed out what is none of the map's, its
+ *        caller has mixed up two maps: panic, without locks.
  */
 #include "base/lock.h"
 #include "base/memory.h"
@@ -32,6 +36,9 @@
      CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_ACPI_RECLAIM))
 
 #define SECTION_BYTES (CAIRN_FRAME_SIZE << CAIRN__SECTION_ORDER)
+
+/* How precisely the end of the window to physical memory is looked for. */
+#define SEARCH_STEP (64 * CAIRN_KIB)
 
 static const struct cairn__engine *const engines[] = {
     [CAIRN_ENGINE_TREE] = &cairn__engine_tree,
@@ -56,15 +63,14 @@ struct cairn_frames_config cairn_frames_config_default(void)
 struct store {
     struct cairn_memmap *map;
     uint64_t floor; /* the early allocator has handed out below */
-    uint64_t limit; /* nothing at or above is left */
+    uint64_t taken; /* bytes */
 };
 
-/* The highest usable range below the limit. */
-static bool highest_usable(const struct store *store,
+/* The highest usable range below `limit`. */
+static bool highest_usable(const struct store *store, uint64_t limit,
                            struct cairn_memory_range *out)
 {
-    struct cairn_phys_range window =
-        cairn_phys_range_make(store->floor, store->limit);
+    struct cairn_phys_range window = cairn_phys_range_make(store->floor, limit);
     struct cairn_memory_range range;
     bool is_found = false;
 
@@ -76,27 +82,48 @@ static bool highest_usable(const struct store *store,
     return is_found;
 }
 
+/*
+ * The highest `bytes` bytes of the range that can be reached, nearly: windows
+ * often end in the middle of a range.  NULL: there are none.
+ */
+static void *reach_in(const struct cairn_memory_range *range, uint64_t bytes,
+                      uint64_t *start)
+{
+    uint64_t left = range->end.value - range->start.value;
+
+    if (bytes > SIZE_MAX)
+        return NULL;
+    for (; left >= bytes; left -= cairn__min(left, SEARCH_STEP)) {
+        void *memory;
+
+        *start = range->start.value + left - bytes;
+        memory =
+            cairn_platform_phys_to_virt(cairn_phys_make(*start), (size_t)bytes);
+        if (memory != NULL)
+            return memory;
+    }
+    return NULL;
+}
+
 /* `bytes` bytes, page-aligned and reachable; NULL if there are none. */
 static void *take_storage(struct store *store, uint64_t bytes)
 {
+    uint64_t limit = CAIRN_PHYS_LIMIT;
     struct cairn_memory_range range;
 
     bytes = cairn__page_up(bytes);
-    while (highest_usable(store, &range)) {
-        uint64_t start = range.end.value - bytes;
-        void *memory = NULL;
+    cairn__assert(bytes > 0);
+    while (highest_usable(store, limit, &range)) {
+        uint64_t start;
+        void *memory = reach_in(&range, bytes, &start);
 
-        if (range.end.value - range.start.value >= bytes)
-            memory = cairn_platform_phys_to_virt(cairn_phys_make(start),
-                                                 (size_t)bytes);
-        if (memory == NULL) {
-            store->limit = range.start.value;
+        limit = range.start.value;
+        if (memory == NULL)
             continue;
-        }
         if (cairn_memmap_reserve(store->map, start, bytes,
                                  CAIRN_MEMORY_KERNEL) != CAIRN_OK)
             return NULL;
-        store->limit = start;
+        store->taken += bytes;
         return memory;
     }
     return NULL;
@@ -162,6 +189,14 @@ static bool add_stretch(struct cairn_frames *frames, struct store *store,
     return true;
 }
 
+/* No memory in slots [first, last), or none yet. */
+static void leave_void(struct cairn_frames *frames, uint64_t first,
+                       uint64_t last)
+{
+    for (uint64_t i = first; i < last; i++)
+        frames->slots[i] = (struct cairn__slot){&cairn__section_void, NULL, 0};
+}
+
 static bool add_sections(struct cairn_frames *frames, struct store *store)
 {
     uint64_t done = 0;
@@ -169,15 +204,14 @@ static bool add_sections(struct cairn_frames *frames, struct store *store)
     uint64_t last;
 
     while (next_stretch(frames, store->map, &first, &last)) {
-        for (; done < first; done++)
-            frames->slots[done] =
-                (struct cairn__slot){&cairn__section_void, NULL, 0};
+        leave_void(frames, done, first);
         if (!add_stretch(frames, store, first, last))
             return false;
         done = last;
         first = last;
     }
-    return done == frames->slot_count;
+    leave_void(frames, done, frames->slot_count);
+    return true;
 }
 
 /* What the engine wants for itself. */
@@ -248,28 +282,81 @@ static void add_usable(struct cairn_frames *frames,
     }
 }
 
-/* Mark what the early allocator has handed out. */
+/* What the early allocator has handed out, on its way. */
+struct consumption {
+    struct cairn_frames *frames;
+    bool has_stranger;   /* some of it is not this allocator's */
+    cairn_phys stranger; /* such a range */
+};
+
+/*
+ * Mark what the early allocator has handed out.  The engine lock is held, so
+ * this is no place to panic.
+ */
 static void consume(void *context, struct cairn_phys_range used)
 {
-    struct cairn_frames *frames = context;
+    struct consumption *consumption = context;
+    struct cairn_frames *frames = consumption->frames;
     struct cairn__pfn_range window = {cairn_pfn_of(used.start).value,
                                       cairn_pfn_of(used.end).value};
     cairn_pfn first;
 
     if (!frames->engine->take_run(frames, window.end - window.start, 1, window,
-                                  &first))
-        cairn__panic("frames: memory in use at %#llx is free",
-                     (unsigned long long)used.start.value);
+                                  &first)) {
+        consumption->has_stranger = true;
+        consumption->stranger = used.start;
+        return;
+    }
     for (; first.value < window.end; first.value++)
         *cairn__frames_state(frames, first) =
             cairn__state_of(CAIRN_OWNER_BOOT, 0);
     frames->cpus[0].allocated[CAIRN_OWNER_BOOT] += window.end - window.start;
 }
 
+/* The engine takes over what the map has, less what is in use. */
+static void take_over(struct cairn_frames *frames,
+                      const struct cairn_memmap *map, struct cairn_early *early)
+{
+    struct consumption consumption = {frames, false, {0}};
+    unsigned long state = cairn__lock_acquire(&frames->lock);
+
+    add_usable(frames, map);
+    if (early != NULL)
+        cairn_early_finish(early, consume, &consumption);
+    cairn__lock_release(&frames->lock, state);
+    if (consumption.has_stranger)
+        cairn__panic("frames: memory that was handed out at %#llx is none of "
+                     "the map's",
+                     (unsigned long long)consumption.stranger.value);
+}
+
 static bool is_config_valid(const struct cairn_frames_config *config)
 {
-    return config->engine <= CAIRN_ENGINE_FREELIST &&
-           config->cpu_count <= CAIRN_CPU_MAX;
+    bool can_resume =
+        config->engine == CAIRN_ENGINE_BITMAP && !config->has_magazines;
+
+    return (unsigned)config->engine <= CAIRN_ENGINE_FREELIST &&
+           (unsigned)config->misuse <= CAIRN_MISUSE_PANIC &&
+           config->cpu_count <= CAIRN_CPU_MAX &&
+           config->span <= CAIRN_PHYS_LIMIT &&
+           (can_resume || !config->resumes_at_freed);
+}
+
+/* What the directory covers; false: there is no memory. */
+static bool set_span(struct cairn_frames *frames,
+                     const struct cairn_memmap *map, uint64_t span)
+{
+    struct cairn_phys_range window = {{0}, {CAIRN_PHYS_LIMIT}};
+    uint64_t end = cairn_memmap_end(map, MANAGED).value + span;
+    struct cairn_memory_range first;
+
+    if (!cairn_memmap_next(map, MANAGED, window, &first))
+        return false;
+    end = cairn__min(end, CAIRN_PHYS_LIMIT);
+    frames->first_section = first.start.value / SECTION_BYTES;
+    frames->slot_count =
+        (end + SECTION_BYTES - 1) / SECTION_BYTES - frames->first_section;
+    return true;
 }
 
 enum cairn_status cairn_frames_init(struct cairn_frames *frames,
@@ -277,13 +364,9 @@ enum cairn_status cairn_frames_init(struct cairn_frames *frames,
                                     struct cairn_early *early,
                                     const struct cairn_frames_config *config)
 {
-    struct store store = {map, 0, CAIRN_PHYS_LIMIT};
+    struct store store = {map, 0, 0};
     struct cairn_frames_config chosen =
         config != NULL ? *config : cairn_frames_config_default();
-    struct cairn_phys_range window = {{0}, {CAIRN_PHYS_LIMIT}};
-    struct cairn_memory_range first;
-    uint64_t last;
-    unsigned long state;
 
     if (frames == NULL || map == NULL || !is_config_valid(&chosen))
         return CAIRN_BAD_ARGUMENT;
@@ -291,12 +374,8 @@ enum cairn_status cairn_frames_init(struct cairn_frames *frames,
         return CAIRN_IN_USE;
     if (!map->is_finished)
         return CAIRN_NO_MEMORY_MAP;
-    if (!cairn_memmap_next(map, MANAGED, window, &first))
+    if (!set_span(frames, map, chosen.span))
         return CAIRN_NO_MEMORY;
-    last = cairn_memmap_end(map, MANAGED).value;
-    frames->first_section = first.start.value / SECTION_BYTES;
-    frames->slot_count =
-        (last + SECTION_BYTES - 1) / SECTION_BYTES - frames->first_section;
     if (early != NULL)
         store.floor = early->window.start.value;
     if (chosen.cpu_count == 0)
@@ -304,12 +383,9 @@ enum cairn_status cairn_frames_init(struct cairn_frames *frames,
     frames->config = chosen;
     if (!build_directory(frames, &store))
         return CAIRN_NO_MEMORY;
+    frames->metadata_bytes = store.taken;
     frames->engine = engines[chosen.engine];
     cairn__lock_init(&frames->lock, CAIRN__RANK_FRAMES);
-    state = cairn__lock_acquire(&frames->lock);
-    add_usable(frames, map);
-    if (early != NULL)
-        cairn_early_finish(early, consume, frames);
-    cairn__lock_release(&frames->lock, state);
+    take_over(frames, map, early);
     return CAIRN_OK;
 }

@@ -31,8 +31,7 @@ void cairn_frames_stats(struct cairn_frames *frames,
     }
     out->free_frames = frames->free_frames + out->cached_frames;
     out->free_2mib = count_empty(frames);
-    out->metadata_bytes = frames->slot_count * (sizeof(struct cairn__slot) +
-                                                sizeof(struct cairn__section));
+    out->metadata_bytes = frames->metadata_bytes;
     cairn__lock_release(&frames->lock, state);
 }
 

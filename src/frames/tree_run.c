@@ -15,7 +15,7 @@
 #include "frames/summary.h"
 #include "frames/tree.h"
 
-/* ---- Runs ------------------------------------------------------------------ */
+/* ---- Runs ---------------------------------------------------------------- */
 
 /* The part of [at, end) that lies in the chunk of `at`. */
 static uint64_t part_in_chunk(uint64_t at, uint64_t end)

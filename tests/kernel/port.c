@@ -20,28 +20,29 @@ void test_port_print(const char *text)
 }
 
 /*
- * Memory that nobody has yet, between 1 MiB and 4 GiB: what a 32-bit boot
- * loader leaves behind lies there too.  The kernel's own image may lie above.
+ * Memory below 4 GiB, since what a 32-bit boot loader leaves behind lies there
+ * too; the kernel's own image may lie above.  While tests run it is the
+ * kernel's, so that tests of its allocator cannot get it.
  */
+static cairn_pfn arena;
+
+static bool take_arena(void)
+{
+    struct cairn_run_request request = {
+        .count = ARENA_BYTES >> CAIRN_FRAME_SHIFT,
+        .start = {CAIRN_MIB},
+        .end = {4 * CAIRN_GIB},
+        .owner = CAIRN_OWNER_KERNEL,
+    };
+
+    return cairn_frames_alloc_run(&kernel.frames, &request, &arena) == CAIRN_OK;
+}
+
 void *test_port_arena(uint64_t *phys, size_t *bytes)
 {
-    struct cairn_phys_range window = {kernel.early.window.start,
-                                      {4 * CAIRN_GIB}};
-    struct cairn_memory_range range;
-
-    if (window.start.value < CAIRN_MIB)
-        window.start.value = CAIRN_MIB;
+    *phys = cairn_phys_of(arena).value;
     *bytes = ARENA_BYTES;
-    while (cairn_memmap_next(&kernel.boot.map,
-                             CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_USABLE), window,
-                             &range)) {
-        window.start = range.end;
-        if (range.end.value - range.start.value < ARENA_BYTES)
-            continue;
-        *phys = range.start.value;
-        return cairn_platform_phys_to_virt(range.start, ARENA_BYTES);
-    }
-    kernel_panic("tests: no free memory below 4 GiB");
+    return cairn_platform_phys_to_virt(cairn_phys_of(arena), ARENA_BYTES);
 }
 
 static int run_tests(int argc, char **argv)
@@ -58,9 +59,14 @@ static int run_tests(int argc, char **argv)
         console_printf("test: too many arguments; usage: test [PART]\n");
         return 1;
     }
+    if (!take_arena()) {
+        console_printf("test: no 1 MiB of free memory below 4 GiB\n");
+        return 1;
+    }
     kernel_panic_hook = test_panicked;
     result = test_run_all(&options);
     kernel_panic_hook = NULL;
+    (void)cairn_frames_free(&kernel.frames, arena);
     return result.failed == 0 && result.passed > 0 ? 0 : 1;
 }
 
