@@ -8,6 +8,8 @@
  * Properties
  *   - nobody touches the magazine while somebody else does (the asserts on
  *     `users`), and no frame is lost or made (the asserts on sums);
+ *   - who finds another drainer at it goes on when no frame is on its way any
+ *     more (the assert on `moving`), or an allocation would fail for nothing;
  *   - nobody waits for ever (no invalid end state).
  *
  * Mutants (tools/prove compiles each and wants an error):
@@ -17,6 +19,7 @@
  *   UNFREEZE_EARLY   is_frozen is cleared before the magazine is empty
  *   PLAIN_FREEZE     is_frozen is tested and then set, not exchanged
  *   LOSE_REST        the drainer forgets one frame
+ *   NO_WAIT          who finds another drainer at it does not wait
  */
 #define FRAMES 2
 
@@ -26,8 +29,9 @@ byte held = 0;     /* frames that somebody has allocated */
 bit frozen = 0;
 bit off = 0;       /* the owner's interrupts are off */
 byte users = 0;    /* who is inside the magazine now */
+byte moving = 0;   /* frames between the magazine and the engine */
 
-#define SUM (magazine + engine + held)
+#define SUM (magazine + engine + held + moving)
 
 inline enter()
 {
@@ -105,7 +109,6 @@ active proctype owner()
 active [2] proctype drainer()
 {
     bit mine = 0;
-    byte taken = 0;
 
 #ifdef PLAIN_FREEZE
     if
@@ -133,18 +136,22 @@ active [2] proctype drainer()
         frozen = 0;
 #endif
         enter();
-        taken = magazine;
-        magazine = 0;
+        atomic { moving = magazine; magazine = 0 }
 #ifdef LOSE_REST
         if
-        :: taken > 0 -> taken--
+        :: moving > 0 -> moving--
         :: else -> skip
         fi;
 #endif
-        atomic { engine = engine + taken; taken = 0 }
+        atomic { engine = engine + moving; moving = 0 }
         leave();
         frozen = 0
-    :: else -> skip
+    :: else ->
+#ifdef NO_WAIT
+        assert(moving == 0)
+#else
+        atomic { frozen == 0; assert(moving == 0) }
+#endif
     fi
 }
 

@@ -399,6 +399,31 @@ CAIRN_TEST(C12_nonsense_in_the_configuration_is_refused)
     CHECK_EQ(on_machine.frames.config.cpu_count, cairn_platform_cpu_count());
 }
 
+/* ---- B2: the reserve ----------------------------------------------------- */
+
+static void reserve(struct frames_build *build)
+{
+    uint64_t total = on_free_frames(build);
+    cairn_pfn pfn;
+
+    on_claim_none();
+    build->frames.config.reserve_frames = 20;
+    CHECK_EQ(on_exhaust(build, 0, 0), total - 20);
+    for (int i = 0; i < 20; i++)
+        CHECK_EQ(cairn_frames_alloc(&build->frames, 0, CAIRN_FRAME_RESERVE,
+                                    CAIRN_OWNER_TABLE, &pfn),
+                 CAIRN_OK);
+    CHECK_EQ(cairn_frames_alloc(&build->frames, 0, CAIRN_FRAME_RESERVE,
+                                CAIRN_OWNER_TABLE, &pfn),
+             CAIRN_NO_MEMORY);
+    build->frames.config.reserve_frames = 0;
+}
+
+CAIRN_TEST(B2_requests_leave_the_reserve_to_those_who_may_use_it)
+{
+    on_all(reserve);
+}
+
 /* ---- C18: large blocks --------------------------------------------------- */
 
 static void large_blocks(struct frames_build *build)

@@ -26,20 +26,14 @@
 static const struct cairn__pfn_range anywhere = {0, UINT64_MAX >>
                                                         CAIRN_FRAME_SHIFT};
 
-/* Frames may be taken without touching the reserve. */
-static bool may_take(const struct cairn_frames *frames, cairn_order order)
-{
-    return frames->free_frames >=
-           frames->config.reserve_frames + ((uint64_t)1 << order);
-}
-
 static size_t take_batch(struct cairn_frames *frames, cairn_order order,
                          struct cairn__block *out, size_t max)
 {
     unsigned long state = cairn__lock_acquire(&frames->lock);
     size_t taken = 0;
 
-    if (may_take(frames, order))
+    max = (size_t)cairn__min(max, cairn__frames_spare(frames, 0) >> order);
+    if (max > 0)
         taken = frames->engine->take(frames, order, anywhere, out, max);
     cairn__lock_release(&frames->lock, state);
     return taken;

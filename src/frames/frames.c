@@ -70,14 +70,11 @@ static bool take_direct(const struct request *request, struct cairn__block *out)
     struct cairn_frames *frames = request->frames;
     uint64_t count = (uint64_t)1 << request->order;
     struct cairn__pfn_range window = {0, cairn__frames_limit(request->flags)};
-    uint64_t kept = (request->flags & CAIRN_FRAME_RESERVE) != 0
-                        ? 0
-                        : frames->config.reserve_frames;
     unsigned long state;
     size_t taken = 0;
 
     state = cairn__lock_acquire(&frames->lock);
-    if (frames->free_frames >= kept + count)
+    if (cairn__frames_spare(frames, request->flags) >= count)
         taken = frames->engine->take(frames, request->order, window, out, 1);
     cairn__lock_release(&frames->lock, state);
     if (taken == 0)

@@ -96,6 +96,7 @@ void cairn__line_set(uint64_t *line, unsigned first, unsigned count)
         unsigned bit = first % 64;
         unsigned part = count < 64 - bit ? count : 64 - bit;
 
+        cairn__assert((line[first / 64] & cairn__bit_mask(bit, part)) == 0);
         line[first / 64] |= cairn__bit_mask(bit, part);
         first += part;
         count -= part;

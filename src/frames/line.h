@@ -22,7 +22,10 @@ unsigned cairn__line_find(const uint64_t *line, unsigned order);
 /* The largest order of which there is a run; -1 if no bit is set. */
 int cairn__line_largest(const uint64_t *line);
 
-/* Set or clear bits [first, first + count). */
+/*
+ * Set bits [first, first + count), none of which is set, or two owners have
+ * freed the same frame at once; or clear them.
+ */
 void cairn__line_set(uint64_t *line, unsigned first, unsigned count);
 void cairn__line_clear(uint64_t *line, unsigned first, unsigned count);
 

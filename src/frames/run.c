@@ -96,9 +96,8 @@ static bool take(struct cairn_frames *frames,
     bool taken;
 
     state = cairn__lock_acquire(&frames->lock);
-    taken =
-        frames->free_frames >= frames->config.reserve_frames + request->count &&
-        take_locked(frames, request, out);
+    taken = cairn__frames_spare(frames, request->flags) >= request->count &&
+            take_locked(frames, request, out);
     cairn__lock_release(&frames->lock, state);
     if (!taken)
         return false;

@@ -199,6 +199,16 @@ static inline unsigned cairn__state_single_owner(uint8_t state)
     return (uint8_t)((state >> 5 | state << 3) - 1);
 }
 
+/* Free frames that a request with these flags may take; under the lock. */
+static inline uint64_t cairn__frames_spare(const struct cairn_frames *frames,
+                                           unsigned flags)
+{
+    uint64_t kept =
+        (flags & CAIRN_FRAME_RESERVE) != 0 ? 0 : frames->config.reserve_frames;
+
+    return frames->free_frames > kept ? frames->free_frames - kept : 0;
+}
+
 static inline uint8_t cairn__state_of(enum cairn_owner owner, unsigned order)
 {
     return (uint8_t)(((unsigned)owner + 1) << 5 | order);

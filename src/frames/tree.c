@@ -15,6 +15,8 @@
  *        need.
  *
  * COST   take and give of single frames: a few ns each, as part of a batch.
+ *        A block of orders 1 to 8, once no chunk is left for blocks and none
+ *        is EMPTY: linear in the chunks of single frames.
  *
  * FAILS  Nothing free: 0 or false, nothing changed.
  *

@@ -162,6 +162,8 @@ void cairn__tree_give_huge(struct cairn_frames *frames, cairn_order order,
         cairn_pfn pfn = {block.value + (i << CAIRN__CHUNK_ORDER)};
         struct cairn__chunk chunk = cairn__tree_chunk(frames, pfn);
 
+        cairn__assert(cairn__frames_kind(frames, pfn) ==
+                      (i == 0 ? CAIRN__CHUNK_HUGE : CAIRN__CHUNK_INSIDE));
         cairn__tree_set_kind(&chunk, CAIRN__CHUNK_EMPTY);
         cairn__tree_section(&chunk)->classes[chunk.number] = CAIRN__TREE_EMPTY;
         cairn__tree_add(frames, &chunk, CAIRN__TREE_EMPTY);
