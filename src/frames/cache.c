@@ -26,15 +26,18 @@
 static const struct cairn__pfn_range anywhere = {0, UINT64_MAX >>
                                                         CAIRN_FRAME_SHIFT};
 
+/* Take up to `max` blocks without touching the reserve; as engine->take. */
 static size_t take_batch(struct cairn_frames *frames, cairn_order order,
                          struct cairn__block *out, size_t max)
 {
     unsigned long state = cairn__lock_acquire(&frames->lock);
+    uint64_t spare = cairn__frames_spare(frames, 0) >> order;
+    size_t part = (size_t)cairn__min(max, spare);
     size_t taken = 0;
 
-    max = (size_t)cairn__min(max, cairn__frames_spare(frames, 0) >> order);
-    if (max > 0)
-        taken = frames->engine->take(frames, order, anywhere, out, max);
+    if (part > 0)
+        taken = frames->engine->take(frames, order, anywhere, out + max - part,
+                                     part);
     cairn__lock_release(&frames->lock, state);
     return taken;
 }
