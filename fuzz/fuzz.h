@@ -247,8 +247,9 @@ static inline void fuzz_check_totals(const struct cairn_boot *boot)
     for (int kind = 0; kind < CAIRN_MEMORY_KIND_COUNT; kind++)
         sum += totals.kind_bytes[kind];
     FUZZ_CHECK(sum == totals.end.value);
-    FUZZ_CHECK(totals.usable_bytes + totals.used_bytes ==
-               totals.installed_bytes);
+    FUZZ_CHECK(
+        totals.usable_bytes + totals.used_bytes + totals.reserved_bytes ==
+        totals.installed_bytes + totals.kind_bytes[CAIRN_MEMORY_RESERVED]);
     FUZZ_CHECK(totals.installed_bytes <= totals.end.value);
 }
 

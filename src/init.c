@@ -16,7 +16,8 @@ enum cairn_status cairn_init_early(struct cairn_boot *boot,
     enum cairn_status status;
 
     if (boot == NULL || early == NULL ||
-        kernel.end.value < kernel.start.value || limit.value > CAIRN_PHYS_LIMIT)
+        kernel.end.value < kernel.start.value ||
+        limit.value > CAIRN_PHYS_LIMIT || boot->map.is_finished)
         return CAIRN_BAD_ARGUMENT;
     if (kernel.start.value != kernel.end.value)
         boot->kernel = kernel;

@@ -2,6 +2,7 @@
  * boot_uefi.c - UEFI memory maps, and what all adapters make of real maps.
  */
 #include "boot_build.h"
+#include "memmap_corpus.h"
 
 #include "base/memory.h"
 #include <cairn/init.h>
@@ -260,26 +261,6 @@ CAIRN_TEST(A10_uefi_the_map_is_copied)
 
 /* ---- Real maps ----------------------------------------------------------- */
 
-/* What ACPI 6.5, table 15.6, says, with the marks of GRUB and of Linux. */
-static enum cairn_memory_kind kind_of_e820(uint32_t number)
-{
-    switch (number) {
-    case 1:
-        return CAIRN_MEMORY_USABLE;
-    case 3:
-        return CAIRN_MEMORY_ACPI_RECLAIM;
-    case 4:
-        return CAIRN_MEMORY_ACPI_NVS;
-    case 5:
-        return CAIRN_MEMORY_BAD;
-    case 7:
-    case 12:
-        return CAIRN_MEMORY_PERSISTENT;
-    default:
-        return CAIRN_MEMORY_RESERVED;
-    }
-}
-
 static enum cairn_memory_kind kind_of_uefi(const struct test_map_entry *entry)
 {
     enum cairn_memory_kind kind = CAIRN_MEMORY_RESERVED;
@@ -304,8 +285,9 @@ static enum cairn_status expect(const struct build *build,
         CAIRN_OK);
     for (size_t i = 0; i < map->count; i++) {
         const struct test_map_entry *entry = &map->entries[i];
-        enum cairn_memory_kind kind =
-            map->is_uefi ? kind_of_uefi(entry) : kind_of_e820(entry->number);
+        enum cairn_memory_kind kind = map->is_uefi
+                                          ? kind_of_uefi(entry)
+                                          : corpus_kind_of_e820(entry->number);
 
         CHECK_EQ(cairn_memmap_add(&out->map, entry->base, entry->length, kind),
                  CAIRN_OK);
@@ -376,7 +358,7 @@ CAIRN_TEST(A3_every_e820_number_by_every_protocol)
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
         entries[0].number = numbers[i];
         check_e820_map(&build, &map);
-        CHECK_EQ(build_kind_at(BUILD_FAR), kind_of_e820(numbers[i]));
+        CHECK_EQ(build_kind_at(BUILD_FAR), corpus_kind_of_e820(numbers[i]));
     }
 }
 

@@ -191,5 +191,9 @@ CAIRN_TEST(init_refuses_nonsense)
     CHECK_EQ(init(kernel_range, CAIRN_PHYS_LIMIT + 1), CAIRN_BAD_ARGUMENT);
     CHECK(!boot.map.is_finished);
     CHECK_EQ(init(kernel_range, CAIRN_PHYS_LIMIT), CAIRN_OK);
-    CHECK_EQ(init(kernel_range, CAIRN_PHYS_LIMIT), CAIRN_BAD_ARGUMENT);
+    CHECK_EQ(init(cairn_phys_range_make(8 * MIB, 9 * MIB), CAIRN_PHYS_LIMIT),
+             CAIRN_BAD_ARGUMENT);
+    CHECK_EQ(cairn_memmap_kind_at(&boot.map, cairn_phys_make(8 * MIB)),
+             CAIRN_MEMORY_USABLE);
+    CHECK_EQ(boot.kernel.start.value, kernel_range.start.value);
 }

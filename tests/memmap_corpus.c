@@ -25,8 +25,7 @@ static struct spec_entry entries[CORPUS_ENTRIES_MAX];
 
 /* ---- What an entry is ---------------------------------------------------- */
 
-/* ACPI Specification 6.5, table 15.6, "Address Range Types". */
-static enum cairn_memory_kind kind_of_e820(uint32_t number)
+enum cairn_memory_kind corpus_kind_of_e820(uint32_t number)
 {
     switch (number) {
     case 1:
@@ -82,7 +81,7 @@ struct spec_entry corpus_entry(const struct test_map *from, size_t index)
     struct spec_entry out = {entry->base, entry->length, USABLE};
 
     if (!from->is_uefi) {
-        out.kind = kind_of_e820(entry->number);
+        out.kind = corpus_kind_of_e820(entry->number);
         return out;
     }
     out.kind = kind_of_uefi(entry->number);

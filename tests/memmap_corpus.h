@@ -24,4 +24,7 @@ uint64_t corpus_floor(const struct test_map *from);
 /* What entry `index` is, by the specifications of ACPI and UEFI. */
 struct spec_entry corpus_entry(const struct test_map *from, size_t index);
 
+/* ACPI Specification 6.5, table 15.6, "Address Range Types". */
+enum cairn_memory_kind corpus_kind_of_e820(uint32_t number);
+
 #endif

@@ -308,7 +308,9 @@ static void check_totals(size_t count)
     CHECK_EQ(totals.installed_bytes, ram);
     CHECK_EQ(totals.usable_bytes, bytes[CAIRN_MEMORY_USABLE]);
     CHECK_EQ(totals.usable_pages, bytes[CAIRN_MEMORY_USABLE] / 4096);
-    CHECK_EQ(totals.used_bytes, ram - bytes[CAIRN_MEMORY_USABLE]);
+    CHECK_EQ(totals.used_bytes,
+             ram - bytes[CAIRN_MEMORY_USABLE] - bytes[CAIRN_MEMORY_ACPI_NVS] -
+                 bytes[CAIRN_MEMORY_RUNTIME] - bytes[CAIRN_MEMORY_BAD]);
     CHECK_EQ(totals.reserved_bytes,
              bytes[CAIRN_MEMORY_RESERVED] + bytes[CAIRN_MEMORY_ACPI_NVS] +
                  bytes[CAIRN_MEMORY_RUNTIME] + bytes[CAIRN_MEMORY_BAD]);

@@ -128,22 +128,36 @@ static void lay_on_blocks(struct spec *spec, struct stretch stretch,
     }
 }
 
+/* An entry of that kind says that memory may be handed out some day. */
+static bool is_claim(enum cairn_memory_kind kind)
+{
+    return kind == CAIRN_MEMORY_USABLE || spec_is_reclaimable(kind);
+}
+
+/* What an entry of that kind is taken for. */
+static enum cairn_memory_kind as_taken(enum cairn_memory_kind kind,
+                                       bool is_beyond)
+{
+    return is_beyond && spec_is_ram(kind) ? CAIRN_MEMORY_RESERVED : kind;
+}
+
 static enum cairn_status spec_add(struct spec *spec,
                                   const struct spec_call *call)
 {
     struct stretch stretch;
     bool is_beyond;
     bool exists = stretch_of(call->start, call->bytes, &stretch, &is_beyond);
+    enum cairn_memory_kind kind = as_taken(call->kind, is_beyond);
 
     if (spec->state.is_finished || call->kind == CAIRN_MEMORY_NONE ||
         call->kind == CAIRN_MEMORY_LOW ||
         (unsigned)call->kind >= CAIRN_MEMORY_KIND_COUNT)
         return CAIRN_BAD_ARGUMENT;
     spec->state.added++;
-    if (!exists || (is_beyond && spec_is_ram(call->kind)))
+    if (!exists || (is_beyond && is_claim(call->kind)))
         spec->state.ignored++;
     else
-        lay_on_cells(spec, stretch, call->kind, call->kind);
+        lay_on_cells(spec, stretch, kind, kind);
     return CAIRN_OK;
 }
 
@@ -467,14 +481,18 @@ const char *spec_step(struct spec *spec, struct cairn_memmap *map,
 
 /* ---- For maps of any size ------------------------------------------------ */
 
-static bool has_byte(const struct spec_entry *entry, uint64_t byte)
+/* What the entry says about the byte; NONE: nothing. */
+static enum cairn_memory_kind said_of(const struct spec_entry *entry,
+                                      uint64_t byte)
 {
     struct stretch stretch;
     bool is_beyond;
 
-    return stretch_of(entry->base, entry->bytes, &stretch, &is_beyond) &&
-           !(is_beyond && spec_is_ram(entry->kind)) && byte >= stretch.first &&
-           byte <= stretch.last;
+    if (!stretch_of(entry->base, entry->bytes, &stretch, &is_beyond) ||
+        (is_beyond && is_claim(entry->kind)) || byte < stretch.first ||
+        byte > stretch.last)
+        return CAIRN_MEMORY_NONE;
+    return as_taken(entry->kind, is_beyond);
 }
 
 static enum cairn_memory_kind kind_of_byte(const struct spec_entry *entries,
@@ -483,8 +501,10 @@ static enum cairn_memory_kind kind_of_byte(const struct spec_entry *entries,
     enum cairn_memory_kind kind = CAIRN_MEMORY_NONE;
 
     for (size_t i = 0; i < count; i++) {
-        if (has_byte(&entries[i], byte) && entries[i].kind > kind)
-            kind = entries[i].kind;
+        enum cairn_memory_kind said = said_of(&entries[i], byte);
+
+        if (said > kind)
+            kind = said;
     }
     return kind;
 }

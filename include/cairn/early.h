@@ -86,7 +86,8 @@ void cairn_early_track(struct cairn_early *early);
 
 /*
  * Log a range that something else has taken: each page that
- * [start, start + bytes) touches.  0 bytes are ignored.
+ * [start, start + bytes) touches.  0 bytes are ignored, and so is what lies at
+ * or beyond CAIRN_PHYS_LIMIT.
  *
  * Panics  when the log has no room for a further separate range (touching and
  *         overlapping ranges take no room of their own).

@@ -92,8 +92,9 @@ cairn_memmap_init(struct cairn_memmap *map, struct cairn_memory_range *storage,
  *
  *   base    first byte, any alignment
  *   length  bytes, any.  An entry without bytes is ignored.  One that reaches
- *           beyond CAIRN_PHYS_LIMIT or wraps is cut there, but if it claims to
- *           be RAM it is nonsense and ignored.
+ *           beyond CAIRN_PHYS_LIMIT or wraps is nonsense: if it claims memory
+ *           that could be handed out, it is ignored; if it forbids, it is cut
+ *           there, and kinds of RAM become CAIRN_MEMORY_RESERVED.
  *   kind    anything but CAIRN_MEMORY_NONE and CAIRN_MEMORY_LOW
  *
  * Returns  CAIRN_OK; CAIRN_NO_SPACE, the storage is too small;
@@ -172,8 +173,9 @@ struct cairn_memmap_totals {
     uint64_t kind_bytes[CAIRN_MEMORY_KIND_COUNT]; /* NONE: holes below end */
     uint64_t installed_bytes; /* all that is known to be RAM */
     uint64_t usable_bytes;    /* RAM that belongs to nobody */
-    uint64_t used_bytes;      /* RAM of loader, firmware data and kernel */
-    uint64_t reserved_bytes;  /* withheld by firmware or hardware */
+    uint64_t used_bytes;      /* RAM of loader, boot firmware and kernel */
+    uint64_t reserved_bytes;  /* withheld by firmware or hardware: NVS, runtime
+                                 services, bad and unknown memory */
     uint64_t pages;           /* pages covered by entries */
     uint64_t usable_pages;
     cairn_phys end; /* exclusive end of the highest range */
@@ -186,7 +188,7 @@ void cairn_memmap_totals(const struct cairn_memmap *map,
 /* "usable", "ACPI tables", ...; "?" outside the enumeration. */
 const char *cairn_memory_kind_name(enum cairn_memory_kind kind);
 
-/* Is that kind RAM (true) or unknown, device or broken (false)? */
+/* Is that kind RAM, broken RAM included, or is it unknown or a device? */
 bool cairn_memory_kind_is_ram(enum cairn_memory_kind kind);
 
 /* ---- Reclaim: of finished maps ------------------------------------------- */

@@ -191,6 +191,13 @@ static uint64_t end_of(uint64_t base, uint64_t length, bool *is_cut)
     return *is_cut ? CAIRN_PHYS_LIMIT : base + length;
 }
 
+/* Could memory of that kind be handed out, now or later? */
+static bool may_become_free(enum cairn_memory_kind kind)
+{
+    return kind == CAIRN_MEMORY_USABLE ||
+           cairn__memory_kind_is_reclaimable(kind);
+}
+
 enum cairn_status cairn_memmap_add(struct cairn_memmap *map, uint64_t base,
                                    uint64_t length, enum cairn_memory_kind kind)
 {
@@ -202,11 +209,13 @@ enum cairn_status cairn_memmap_add(struct cairn_memmap *map, uint64_t base,
         !is_kind_above(kind, CAIRN_MEMORY_NONE))
         return CAIRN_BAD_ARGUMENT;
     end = end_of(base, length, &is_cut);
-    if (base >= end || (is_cut && cairn_memory_kind_is_ram(kind))) {
+    if (base >= end || (is_cut && may_become_free(kind))) {
         map->entries_added++;
         map->entries_ignored++;
         return CAIRN_OK;
     }
+    if (is_cut && cairn_memory_kind_is_ram(kind))
+        kind = CAIRN_MEMORY_RESERVED;
     status = overlay(map, (struct layer){base, end, kind, kind});
     if (status == CAIRN_OK)
         map->entries_added++;

@@ -105,6 +105,7 @@ void cairn_memmap_totals(const struct cairn_memmap *map,
                          struct cairn_memmap_totals *out)
 {
     const uint64_t *kinds;
+    uint64_t withheld; /* RAM that is not ours */
 
     cairn__assert(map->is_finished);
     *out = (struct cairn_memmap_totals){.pages = 0};
@@ -114,8 +115,8 @@ void cairn_memmap_totals(const struct cairn_memmap *map,
     cairn__assert(out->installed_bytes >= kinds[CAIRN_MEMORY_USABLE]);
     out->usable_bytes = kinds[CAIRN_MEMORY_USABLE];
     out->usable_pages = out->usable_bytes >> CAIRN_FRAME_SHIFT;
-    out->used_bytes = out->installed_bytes - out->usable_bytes;
-    out->reserved_bytes = kinds[CAIRN_MEMORY_RESERVED] +
-                          kinds[CAIRN_MEMORY_ACPI_NVS] +
-                          kinds[CAIRN_MEMORY_RUNTIME] + kinds[CAIRN_MEMORY_BAD];
+    withheld = kinds[CAIRN_MEMORY_ACPI_NVS] + kinds[CAIRN_MEMORY_RUNTIME] +
+               kinds[CAIRN_MEMORY_BAD];
+    out->used_bytes = out->installed_bytes - out->usable_bytes - withheld;
+    out->reserved_bytes = kinds[CAIRN_MEMORY_RESERVED] + withheld;
 }
