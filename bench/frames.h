@@ -45,16 +45,22 @@ uint64_t bench_start_all(uint64_t bytes);
 /* Numbers that no page fault will be taken for; to be freed by free(). */
 uint64_t *bench_make_array(size_t count);
 
-static inline bool take(const struct subject *subject, cairn_order order,
-                        uint64_t *out)
+static inline bool take_for(const struct subject *subject,
+                            enum cairn_owner owner, cairn_order order,
+                            uint64_t *out)
 {
     cairn_pfn pfn;
 
-    if (subject->alloc(subject->frames, order, 0, CAIRN_OWNER_USER, &pfn) !=
-        CAIRN_OK)
+    if (subject->alloc(subject->frames, order, 0, owner, &pfn) != CAIRN_OK)
         return false;
     *out = pfn.value;
     return true;
+}
+
+static inline bool take(const struct subject *subject, cairn_order order,
+                        uint64_t *out)
+{
+    return take_for(subject, CAIRN_OWNER_USER, order, out);
 }
 
 static inline void give(const struct subject *subject, cairn_order order,

@@ -1,7 +1,7 @@
 /*
  * frames_whole.c - how whole frame allocators leave memory.
  *
- * HOW    A trace brings a fresh machine of 1 GiB into some state, differently
+ * HOW    A trace brings a fresh machine of 4 GiB into some state, differently
  *        for each seed, and returns how many frames it holds then.  What is
  *        judged is the share of all other frames that can be allocated as
  *        blocks of order 9, once the magazines have been emptied: its mean
@@ -15,6 +15,8 @@
 #include <string.h>
 
 #define SEEDS       4
+#define BYTES       (4 * CAIRN_GIB)
+#define ROUNDS      12 /* times the memory that a trace allocates */
 #define HUGE_FRAMES ((uint64_t)1 << CAIRN_ORDER_2MIB)
 
 static void drain(const struct subject *subject)
@@ -36,7 +38,7 @@ struct trace {
 static double whole_share(struct trace *trace)
 {
     const struct subject *subject = trace->subject;
-    uint64_t total = bench_start_all(CAIRN_GIB);
+    uint64_t total = bench_start_all(BYTES);
     uint64_t live = trace->run(subject, total, ++trace->seed);
     uint64_t huge = 0;
     uint64_t block;
@@ -127,21 +129,23 @@ static void bag_free(struct bag *bag, const struct subject *subject, size_t at)
 }
 
 /*
- * Mixed orders, 50 % full.  From empty memory: draw an order by the weights
- * below, which give large blocks about as many frames as small ones; free
- * blocks at random until it fits into half of the memory; allocate it, or go on
- * without if there is none.  Until 20 times the memory has been allocated.
+ * Mixed orders, 50 % full.  From empty memory: draw order 0, 3, 6 or 9 by the
+ * weights below; free blocks at random until it fits into half of the memory;
+ * allocate it, or go on without if there is none.  Until 12 times the memory
+ * has been allocated.
  */
 static cairn_order draw_order(uint64_t *random)
 {
-    static const unsigned weights[ORDERS] = {640, 100, 80, 80, 40,
-                                             20,  15,  10, 8,  7};
+    static const struct {
+        unsigned weight;
+        cairn_order order;
+    } draws[] = {{700, 0}, {200, 3}, {80, 6}, {20, CAIRN_ORDER_2MIB}};
     uint64_t left = bench_random(random, 1000);
-    cairn_order order = 0;
+    size_t i = 0;
 
-    while (left >= weights[order])
-        left -= weights[order++];
-    return order;
+    while (left >= draws[i].weight)
+        left -= draws[i++].weight;
+    return draws[i].order;
 }
 
 static uint64_t trace_mixed(const struct subject *subject, uint64_t total,
@@ -150,7 +154,7 @@ static uint64_t trace_mixed(const struct subject *subject, uint64_t total,
     struct bag bag = {bench_make_array((size_t)total), 0, 0};
     uint64_t asked = 0;
 
-    while (asked < 20 * total) {
+    while (asked < ROUNDS * total) {
         cairn_order order = draw_order(&seed);
         uint64_t count = (uint64_t)1 << order;
         uint64_t first;
@@ -166,143 +170,126 @@ static uint64_t trace_mixed(const struct subject *subject, uint64_t total,
 }
 
 /*
- * Process mix, 56 % full.  128 places for processes, and a kernel.  In each
- * step one place has its turn:
- *   - no process: one begins that wants 2^n .. 2^(n+1) frames, n of 4 .. 13 at
- *     random; one in four is a user of order 9;
- *   - it has less than it wants: it allocates a burst of 1 .. 64 frames, or, a
- *     user of order 9 that lacks 512, every other time a block of order 9 if
- *     there is one; one time in eight it frees 1 .. 32 of its blocks first, at
- *     random;
- *   - it has what it wants: one time in 16 it exits, else it frees 1 .. 32 of
- *     its blocks at random.
- * A process that exits frees its blocks in the order in which it keeps them.
- * In one step of four the kernel allocates a frame for itself; when it has 2 %
- * of memory, it frees one of its own at random for each.  Whenever 56 % of
- * memory are in use, a process, chosen at random, exits.  This goes on until 20
- * times the memory has been allocated, and then up to the next such exit.
+ * Process mix, 56 % full.  Processes begin one after the other, and a kernel
+ * works for them.  A process wants 2^n .. 2^(n+1) frames, n of 6 .. 15 at
+ * random; one in eight is a user of order 9.  Before it begins, others, chosen
+ * at random, exit until all that the rest hold and it wants is 57 % of memory
+ * at most.  It takes what it wants at once: single frames, but a user of order
+ * 9 that lacks 512 takes, one time in five, a block of order 9 if there is one.
+ * It keeps all until it exits, and frees it in the order in which it took it.
+ * After each 64th block that processes took, the kernel takes a frame for
+ * itself; if it has 2 % of memory, it frees one of its own at random first.
+ * This goes on until 12 times the memory has been allocated, and then until 56
+ * % of it are in use.
  */
-#define PLACES      128
-#define PLACE_LIMIT ((size_t)1 << 14)
+#define PLACES 16384
 
 struct process {
     struct bag bag;
-    uint64_t wanted; /* frames; 0: no process */
+    uint64_t wanted; /* frames */
     bool has_huge;
 };
 
 struct mix {
     const struct subject *subject;
     struct process processes[PLACES];
+    size_t count; /* of processes */
     struct bag kernel;
     uint64_t live;
-    uint64_t limit;        /* of `live` */
     uint64_t kernel_limit; /* of kernel.frames */
     uint64_t asked;
+    uint64_t blocks; /* that processes took */
     uint64_t random;
 };
 
-static void mix_take(struct mix *mix, struct bag *bag, cairn_order order)
+static bool mix_take(struct mix *mix, struct bag *bag, enum cairn_owner owner,
+                     cairn_order order)
 {
     uint64_t count = (uint64_t)1 << order;
     uint64_t first;
 
     mix->asked += count;
-    if (!take(mix->subject, order, &first))
-        return;
+    if (!take_for(mix->subject, owner, order, &first))
+        return false;
     bag_add(bag, order, first);
     mix->live += count;
-}
-
-/* Free up to `count` blocks at random. */
-static void mix_shrink(struct mix *mix, struct bag *bag, uint64_t count)
-{
-    mix->live -= bag->frames;
-    for (; count > 0 && bag->count > 0; count--)
-        bag_free(bag, mix->subject,
-                 (size_t)bench_random(&mix->random, bag->count));
-    mix->live += bag->frames;
-}
-
-static void mix_begin(struct mix *mix, struct process *process)
-{
-    uint64_t least = (uint64_t)1 << (4 + bench_random(&mix->random, 9));
-
-    process->wanted = least + bench_random(&mix->random, least);
-    process->has_huge = bench_random(&mix->random, 4) == 0;
-}
-
-static void mix_exit(struct mix *mix, struct process *process)
-{
-    mix->live -= process->bag.frames;
-    for (size_t i = 0; i < process->bag.count; i++)
-        give(mix->subject, (cairn_order)(process->bag.blocks[i] & 15),
-             process->bag.blocks[i] >> 4);
-    process->bag.count = 0;
-    process->bag.frames = 0;
-    process->wanted = 0;
-}
-
-static void mix_grow(struct mix *mix, struct process *process)
-{
-    uint64_t lacking = process->wanted - process->bag.frames;
-    uint64_t burst = 1 + bench_random(&mix->random, 64);
-
-    if (process->has_huge && lacking >= HUGE_FRAMES &&
-        bench_random(&mix->random, 2) == 0) {
-        mix_take(mix, &process->bag, CAIRN_ORDER_2MIB);
-        return;
-    }
-    if (bench_random(&mix->random, 8) == 0)
-        mix_shrink(mix, &process->bag, 1 + bench_random(&mix->random, 32));
-    for (uint64_t i = 0; i < burst && i < lacking; i++)
-        mix_take(mix, &process->bag, 0);
+    return true;
 }
 
 static void mix_kernel(struct mix *mix)
 {
-    if (mix->kernel.frames >= mix->kernel_limit)
-        mix_shrink(mix, &mix->kernel, 1);
-    mix_take(mix, &mix->kernel, 0);
+    struct bag *kernel = &mix->kernel;
+
+    if (kernel->frames >= mix->kernel_limit) {
+        bag_free(kernel, mix->subject,
+                 (size_t)bench_random(&mix->random, kernel->count));
+        mix->live--;
+    }
+    (void)mix_take(mix, kernel, CAIRN_OWNER_KERNEL, 0);
 }
 
-static void mix_step(struct mix *mix)
+/* A process, chosen at random, exits; the last one moves to its place. */
+static void mix_exit(struct mix *mix)
 {
     struct process *process =
-        &mix->processes[bench_random(&mix->random, PLACES)];
+        &mix->processes[bench_random(&mix->random, mix->count)];
 
-    if (process->wanted == 0)
-        mix_begin(mix, process);
-    else if (process->bag.frames < process->wanted)
-        mix_grow(mix, process);
-    else if (bench_random(&mix->random, 16) == 0)
-        mix_exit(mix, process);
-    else
-        mix_shrink(mix, &process->bag, 1 + bench_random(&mix->random, 32));
-    if (bench_random(&mix->random, 4) == 0)
-        mix_kernel(mix);
+    mix->live -= process->bag.frames;
+    for (size_t i = 0; i < process->bag.count; i++)
+        give(mix->subject, (cairn_order)(process->bag.blocks[i] & 15),
+             process->bag.blocks[i] >> 4);
+    free(process->bag.blocks);
+    *process = mix->processes[--mix->count];
+}
+
+/* Everything that it wants; false: there is not that much. */
+static bool mix_fill(struct mix *mix, struct process *process)
+{
+    while (process->bag.frames < process->wanted) {
+        uint64_t lacking = process->wanted - process->bag.frames;
+        bool is_huge = process->has_huge && lacking >= HUGE_FRAMES &&
+                       bench_random(&mix->random, 5) == 0;
+
+        if (!(is_huge && mix_take(mix, &process->bag, CAIRN_OWNER_USER,
+                                  CAIRN_ORDER_2MIB)) &&
+            !mix_take(mix, &process->bag, CAIRN_OWNER_USER, 0))
+            return false;
+        if (++mix->blocks % 64 == 0)
+            mix_kernel(mix);
+    }
+    return true;
+}
+
+static void mix_begin(struct mix *mix, uint64_t total)
+{
+    uint64_t least = (uint64_t)1 << (6 + bench_random(&mix->random, 10));
+    struct process process = {.wanted =
+                                  least + bench_random(&mix->random, least)};
+
+    process.has_huge = bench_random(&mix->random, 8) == 0;
+    process.bag.blocks = bench_make_array((size_t)process.wanted);
+    while (mix->live + process.wanted > total * 57 / 100 && mix->count > 0)
+        mix_exit(mix);
+    if (mix->count == PLACES || !mix_fill(mix, &process))
+        bench_fail("%s: no memory in a process mix", mix->subject->name);
+    mix->processes[mix->count++] = process;
 }
 
 static uint64_t trace_processes(const struct subject *subject, uint64_t total,
                                 uint64_t seed)
 {
     static struct mix mix;
-    uint64_t *blocks = bench_make_array((PLACES + 1) * PLACE_LIMIT);
 
     memset(&mix, 0, sizeof(mix));
     mix.subject = subject;
     mix.random = seed;
-    mix.limit = total * 56 / 100;
     mix.kernel_limit = total * 2 / 100;
-    mix.kernel.blocks = blocks + PLACES * PLACE_LIMIT;
-    for (size_t i = 0; i < PLACES; i++)
-        mix.processes[i].bag.blocks = blocks + i * PLACE_LIMIT;
-    while (mix.live < mix.limit || mix.asked < 20 * total) {
-        if (mix.live >= mix.limit)
-            mix_exit(&mix, &mix.processes[bench_random(&mix.random, PLACES)]);
-        mix_step(&mix);
-    }
-    free(blocks);
+    mix.kernel.blocks = bench_make_array((size_t)total);
+    while (mix.asked < ROUNDS * total || mix.live < total * 56 / 100)
+        mix_begin(&mix, total);
+    for (size_t i = 0; i < mix.count; i++)
+        free(mix.processes[i].bag.blocks);
+    free(mix.kernel.blocks);
     return mix.live;
 }
 
