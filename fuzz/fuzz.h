@@ -24,7 +24,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define FUZZ_RAM_BYTES   ((size_t)16384)
 #define FUZZ_RAM_END     ((uint64_t)0x200000)
@@ -52,31 +51,15 @@ struct fuzz_input {
     size_t size;
 };
 
-/*
- * Add the RAM right below a page without access.  A reservation of both is
- * made and its lower part given back, so that the RAM finds its place there.
- */
+/* The RAM; behind it is a page without access. */
 static inline uint8_t *fuzz_ram(void)
 {
     static uint8_t *ram;
 
-    for (int tries = 0; ram == NULL && tries < 16; tries++) {
-        uint8_t *both = mmap(NULL, FUZZ_RAM_BYTES + FUZZ_PAGE, PROT_NONE,
-                             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-        FUZZ_CHECK(both != MAP_FAILED);
-        munmap(both, FUZZ_RAM_BYTES);
+    if (ram == NULL) {
         FUZZ_CHECK(sim_ram_add(FUZZ_RAM_START, FUZZ_RAM_BYTES));
         ram = sim_ram_at(FUZZ_RAM_START, FUZZ_RAM_BYTES);
-        if (ram == both)
-            break;
-        /* Another gap of that size: fill it and try again. */
-        sim_ram_reset();
-        (void)mmap(NULL, FUZZ_RAM_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
-                   -1, 0);
-        ram = NULL;
     }
-    FUZZ_CHECK(ram != NULL);
     return ram;
 }
 

@@ -28,7 +28,7 @@ void sim_ram_reset(void)
     while (range_count > 0) {
         struct ram_range *range = &ranges[--range_count];
 
-        munmap(range->memory, (size_t)range->bytes);
+        munmap(range->memory, (size_t)range->bytes + PAGE);
     }
 }
 
@@ -44,7 +44,8 @@ static bool overlaps(uint64_t start, uint64_t bytes)
 
 /*
  * Address space that is to large pages as the addresses from `start` on are,
- * so that the host can use large pages where a kernel's window does.
+ * so that the host can use large pages where a kernel's window does.  Behind
+ * it is a page without access.
  */
 static void *map_like(uint64_t start, size_t bytes)
 {
@@ -52,17 +53,19 @@ static void *map_like(uint64_t start, size_t bytes)
     char *memory;
     size_t skipped;
 
-    if (bytes > SIZE_MAX - spare)
+    if (bytes > SIZE_MAX - spare - PAGE)
         return NULL;
-    memory = mmap(NULL, bytes + spare, PROT_READ | PROT_WRITE,
+    memory = mmap(NULL, bytes + spare + PAGE, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return NULL;
     skipped = (size_t)(start - (uintptr_t)memory) % spare;
     if (skipped > 0)
         munmap(memory, skipped);
-    munmap(memory + skipped + bytes, spare - skipped);
-    return memory + skipped;
+    memory += skipped;
+    mprotect(memory + bytes, PAGE, PROT_NONE);
+    munmap(memory + bytes + PAGE, spare - skipped);
+    return memory;
 }
 
 bool sim_ram_add(uint64_t start, uint64_t bytes)

@@ -2,7 +2,8 @@
  * ram.h - simulated physical memory.
  *
  * RAM exists where it was added; everywhere else nothing answers.  It is
- * sparse: memory that is never touched takes none of the host's.
+ * sparse: memory that is never touched takes none of the host's.  Behind each
+ * range, the test program sees a page without access.
  */
 #ifndef SIM_RAM_H
 #define SIM_RAM_H
