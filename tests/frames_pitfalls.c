@@ -251,3 +251,30 @@ CAIRN_TEST(pitfall_mio_a_machine_of_three_frames)
     on_machine.zone_count = 1;
     on_all_as_set(three_frames);
 }
+
+/* ---- Short-lived and lasting frames -------------------------------------- */
+
+/* A frame of the kernel among those of processes keeps no chunk from being
+ * whole when the processes have gone. */
+CAIRN_TEST(frames_of_the_kernel_lie_apart_from_those_of_processes)
+{
+    cairn_pfn kernel[8];
+    cairn_pfn user;
+
+    on_take_arena(&on_machine);
+    frames_build_zones(&on_machine);
+    on_machine.zones[1].count = 4 * 512;
+    on_start(&on_machine, CAIRN_ENGINE_TREE, true);
+    for (unsigned i = 0; i < 8; i++) {
+        CHECK_EQ(cairn_frames_alloc(&on_machine.frames, 0, 0,
+                                    CAIRN_OWNER_KERNEL, &kernel[i]),
+                 CAIRN_OK);
+        for (unsigned j = 0; j < 100; j++) {
+            CHECK_EQ(cairn_frames_alloc(&on_machine.frames, 0, 0,
+                                        CAIRN_OWNER_USER, &user),
+                     CAIRN_OK);
+            CHECK(user.value >> 9 != kernel[i].value >> 9);
+        }
+        CHECK_EQ(kernel[i].value >> 9, kernel[0].value >> 9);
+    }
+}

@@ -10,6 +10,9 @@
 /* The function does not come back. */
 #define CAIRN_NORETURN __attribute__((__noreturn__))
 
+/* A piece of a common path: a call would cost as much as what it does. */
+#define CAIRN_INLINE static inline __attribute__((__always_inline__))
+
 /* A less common path, kept out of the common one. */
 #define CAIRN_NOINLINE __attribute__((__noinline__))
 

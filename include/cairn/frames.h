@@ -100,7 +100,8 @@ struct cairn_frames_config cairn_frames_config_default(void);
 /* ---- The allocator's state; private, here so that hosts can store it ----- */
 
 #define CAIRN_FRAMES_CACHED_ORDERS 10
-#define CAIRN_FRAMES_CACHE_SLOTS   190 /* of all orders */
+#define CAIRN_FRAMES_MAGAZINES     11  /* one an order, and the kernel's */
+#define CAIRN_FRAMES_CACHE_SLOTS   254 /* of all magazines */
 #define CAIRN_FRAMES_RETURN_SLOTS  64
 #define CAIRN_FRAMES_SUMMARIES     14
 #define CAIRN_FRAMES_LEVELS        3
@@ -114,7 +115,7 @@ struct cairn__block {
 /* Free blocks that a CPU keeps for itself. [own CPU, interrupts off] */
 struct cairn_frames_cpu {
     uint32_t frozen_by; /* 1 + the CPU that empties it: hands off */
-    uint32_t counts[CAIRN_FRAMES_CACHED_ORDERS]; /* blocks of each order */
+    uint32_t counts[CAIRN_FRAMES_MAGAZINES]; /* blocks in each magazine */
     uint64_t active; /* chunk from which it was filled last */
     uint64_t allocated[CAIRN_OWNER_COUNT]; /* frames, since the start */
     uint64_t freed[CAIRN_OWNER_COUNT];     /* without those of last_freed */

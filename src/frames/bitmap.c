@@ -319,11 +319,12 @@ static bool find_from_cursor(struct cairn__bitmap *bitmap,
 
 /* ---- The interface ------------------------------------------------------- */
 
-static size_t bitmap_take(struct cairn_frames *frames, cairn_order order,
+static size_t bitmap_take(struct cairn_frames *frames, struct cairn__need need,
                           struct cairn__pfn_range window,
                           struct cairn__block *out, size_t max)
 {
     struct cairn__bitmap *bitmap = cairn__bitmap_of(frames);
+    cairn_order order = need.order;
     bool has_cursor = order == 0 && frames->config.resumes_at_freed;
     size_t taken = 0;
 

@@ -6,6 +6,7 @@
  *        Frames of chunks that are sparse do not enter it, since handing them
  *        out again would keep the chunk from becoming whole: they wait in a
  *        list of 64 and go back together.
+ *        Those of the kernel, which last, have a stack of their own.
  *        Blocks of orders 1 to 4 and 9: a few each.
  *
  *        A single frame in a magazine has state FREE, as if the engine had it,
@@ -27,16 +28,18 @@ static const struct cairn__pfn_range anywhere = {0, UINT64_MAX >>
                                                         CAIRN_FRAME_SHIFT};
 
 /* Take up to `max` blocks without touching the reserve; as engine->take. */
-static size_t take_batch(struct cairn_frames *frames, cairn_order order,
+static size_t take_batch(struct cairn_frames *frames, unsigned magazine,
                          struct cairn__block *out, size_t max)
 {
+    struct cairn__need need = {cairn__cache_order(magazine),
+                               magazine == CAIRN__MAGAZINE_LASTING};
     unsigned long state = cairn__lock_acquire(&frames->lock);
-    uint64_t spare = cairn__frames_spare(frames, 0) >> order;
+    uint64_t spare = cairn__frames_spare(frames, 0) >> need.order;
     size_t part = (size_t)cairn__min(max, spare);
     size_t taken = 0;
 
     if (part > 0)
-        taken = frames->engine->take(frames, order, anywhere, out + max - part,
+        taken = frames->engine->take(frames, need, anywhere, out + max - part,
                                      part);
     cairn__lock_release(&frames->lock, state);
     return taken;
@@ -52,23 +55,24 @@ static void set_states(struct cairn__block block, cairn_order order,
 }
 
 bool cairn__cache_refill(struct cairn_frames *frames,
-                         struct cairn_frames_cpu *cpu, cairn_order order)
+                         struct cairn_frames_cpu *cpu, unsigned magazine)
 {
-    struct cairn__cache_place place = cairn__cache_place(order);
+    struct cairn__cache_place place = cairn__cache_place(magazine);
+    cairn_order order = cairn__cache_order(magazine);
     struct cairn__block *slots = &cpu->slots[place.first];
     size_t wanted = place.batch;
-    size_t taken = take_batch(frames, order, slots, wanted);
+    size_t taken = take_batch(frames, magazine, slots, wanted);
 
-    cairn__assert(cpu->counts[order] == 0 && taken <= wanted);
+    cairn__assert(cpu->counts[magazine] == 0 && taken <= wanted);
     if (taken == 0)
         return false;
     if (taken < wanted)
         memmove(slots, slots + wanted - taken, taken * sizeof(*slots));
     for (size_t i = 0; i < taken && order > 0; i++)
         set_states(slots[i], order, CAIRN__STATE_CACHED, CAIRN__STATE_TAIL);
-    if (order == 0)
+    if (magazine == 0)
         cpu->active = slots[0].first.value >> CAIRN__CHUNK_ORDER;
-    cpu->counts[order] = (uint32_t)taken;
+    cpu->counts[magazine] = (uint32_t)taken;
     return true;
 }
 
@@ -89,13 +93,14 @@ static void give_batch(struct cairn_frames *frames, cairn_order order,
 }
 
 void cairn__cache_flush(struct cairn_frames *frames,
-                        struct cairn_frames_cpu *cpu, cairn_order order)
+                        struct cairn_frames_cpu *cpu, unsigned magazine)
 {
-    struct cairn__block *blocks = &cpu->slots[cairn__cache_place(order).first];
-    uint32_t *count = &cpu->counts[order];
+    struct cairn__block *blocks =
+        &cpu->slots[cairn__cache_place(magazine).first];
+    uint32_t *count = &cpu->counts[magazine];
     uint32_t part = (*count + 1) / 2;
 
-    give_batch(frames, order, blocks, part);
+    give_batch(frames, cairn__cache_order(magazine), blocks, part);
     *count -= part;
     memmove(blocks, blocks + part, *count * sizeof(*blocks));
 }
@@ -111,10 +116,10 @@ void cairn__cache_flush_returns(struct cairn_frames *frames,
 static void empty(struct cairn_frames *frames, struct cairn_frames_cpu *cpu)
 {
     cairn__cache_flush_returns(frames, cpu);
-    for (unsigned order = 0; order < CAIRN_FRAMES_CACHED_ORDERS; order++) {
-        give_batch(frames, order, &cpu->slots[cairn__cache_place(order).first],
-                   cpu->counts[order]);
-        cpu->counts[order] = 0;
+    for (unsigned i = 0; i < CAIRN_FRAMES_MAGAZINES; i++) {
+        give_batch(frames, cairn__cache_order(i),
+                   &cpu->slots[cairn__cache_place(i).first], cpu->counts[i]);
+        cpu->counts[i] = 0;
     }
 }
 
@@ -152,7 +157,9 @@ uint64_t cairn__cache_singles(const struct cairn_frames *frames)
     uint64_t total = 0;
 
     for (unsigned i = 0; i < frames->config.cpu_count; i++)
-        total += frames->cpus[i].counts[0] + frames->cpus[i].return_count;
+        total += frames->cpus[i].counts[0] +
+                 frames->cpus[i].counts[CAIRN__MAGAZINE_LASTING] +
+                 frames->cpus[i].return_count;
     return total;
 }
 
@@ -172,7 +179,7 @@ uint64_t cairn__cache_frames(const struct cairn_frames_cpu *cpu)
 {
     uint64_t total = cpu->return_count;
 
-    for (unsigned order = 0; order < CAIRN_FRAMES_CACHED_ORDERS; order++)
-        total += (uint64_t)cpu->counts[order] << order;
+    for (unsigned i = 0; i < CAIRN_FRAMES_MAGAZINES; i++)
+        total += (uint64_t)cpu->counts[i] << cairn__cache_order(i);
     return total;
 }

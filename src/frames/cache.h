@@ -24,8 +24,26 @@ static inline bool cairn__cache_is_frozen(const struct cairn_frames_cpu *cpu)
 }
 
 /*
- * Where the blocks of an order lie in `slots`, and how many there may be.  Of
- * orders 0 to 4, a batch has 64 frames: their states fill a cache line, which
+ * A magazine's number is the order of its blocks; but single frames of all
+ * owners except user processes, which outlive theirs, have one of their own,
+ * so that the engine can keep the two in different chunks.
+ */
+#define CAIRN__MAGAZINE_LASTING CAIRN_FRAMES_CACHED_ORDERS
+
+static inline unsigned cairn__cache_magazine(unsigned order, unsigned owner)
+{
+    return order == 0 && owner != CAIRN_OWNER_USER ? CAIRN__MAGAZINE_LASTING
+                                                   : order;
+}
+
+static inline cairn_order cairn__cache_order(unsigned magazine)
+{
+    return magazine == CAIRN__MAGAZINE_LASTING ? 0 : magazine;
+}
+
+/*
+ * Where the blocks of a magazine lie in `slots`, and how many there may be.  Of
+ * orders up to 4, a batch has 64 frames: their states fill a cache line, which
  * is then no other CPU's.
  */
 struct cairn__cache_place {
@@ -34,27 +52,31 @@ struct cairn__cache_place {
     uint8_t batch; /* how many are taken from the engine at once */
 };
 
-static inline struct cairn__cache_place cairn__cache_place(cairn_order order)
+static inline struct cairn__cache_place cairn__cache_place(unsigned magazine)
 {
-    static const struct cairn__cache_place places[CAIRN_FRAMES_CACHED_ORDERS] =
-        {
-            [0] = {0, 128, 64}, [1] = {128, 32, 32}, [2] = {160, 16, 16},
-            [3] = {176, 8, 8},  [4] = {184, 4, 4},   [9] = {188, 2, 1},
-        };
+    static const struct cairn__cache_place places[CAIRN_FRAMES_MAGAZINES] = {
+        [0] = {0, 128, 64},
+        [1] = {128, 32, 32},
+        [2] = {160, 16, 16},
+        [3] = {176, 8, 8},
+        [4] = {184, 4, 4},
+        [9] = {188, 2, 1},
+        [CAIRN__MAGAZINE_LASTING] = {190, 64, 32},
+    };
 
-    return places[order];
+    return places[magazine];
 }
 
 /*
- * Own CPU, interrupts off, none of that order left: take a batch from the
- * engine.  False: nothing is free.
+ * Own CPU, interrupts off, the magazine is empty: take a batch from the engine.
+ * False: nothing is free.
  */
 bool cairn__cache_refill(struct cairn_frames *frames,
-                         struct cairn_frames_cpu *cpu, cairn_order order);
+                         struct cairn_frames_cpu *cpu, unsigned magazine);
 
-/* Own CPU, interrupts off: make room for at least one block of that order. */
+/* Own CPU, interrupts off: make room for at least one block. */
 void cairn__cache_flush(struct cairn_frames *frames,
-                        struct cairn_frames_cpu *cpu, cairn_order order);
+                        struct cairn_frames_cpu *cpu, unsigned magazine);
 
 /* Own CPU, interrupts off: frames of sparse chunks go to the engine. */
 void cairn__cache_flush_returns(struct cairn_frames *frames,

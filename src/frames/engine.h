@@ -16,6 +16,13 @@ struct cairn__pfn_range {
     uint64_t end;
 };
 
+/* What is wanted. */
+struct cairn__need {
+    cairn_order order;
+    bool is_lasting; /* single frames that outlive those of user processes:
+                        best kept away from these */
+};
+
 struct cairn__engine {
     const char *name;
 
@@ -28,13 +35,13 @@ struct cairn__engine {
     void (*start)(struct cairn_frames *frames, void *storage);
 
     /*
-     * Take up to `max` free blocks of 2^order frames inside `window`.  States
+     * Take up to `max` free blocks as needed inside `window`.  States
      * of their chunks are valid afterwards (order 9 and more: the first one).
      * Returns how many were taken, n; 0: there is none.  They are out[max - 1],
      * which was found first, to out[max - n]: a magazine hands them out from
      * its end, and so in the order in which they were found.
      */
-    size_t (*take)(struct cairn_frames *frames, cairn_order order,
+    size_t (*take)(struct cairn_frames *frames, struct cairn__need need,
                    struct cairn__pfn_range window, struct cairn__block *out,
                    size_t max);
 

@@ -50,7 +50,7 @@ struct request {
     enum cairn_owner owner;
 };
 
-static inline struct cairn_frames_cpu *own_cpu(struct cairn_frames *frames)
+CAIRN_INLINE struct cairn_frames_cpu *own_cpu(struct cairn_frames *frames)
 {
     return &frames->cpus[cairn_platform_cpu()];
 }
@@ -70,12 +70,14 @@ static bool take_direct(const struct request *request, struct cairn__block *out)
     struct cairn_frames *frames = request->frames;
     uint64_t count = (uint64_t)1 << request->order;
     struct cairn__pfn_range window = {0, cairn__frames_limit(request->flags)};
+    struct cairn__need need = {request->order,
+                               request->owner != CAIRN_OWNER_USER};
     unsigned long state;
     size_t taken = 0;
 
     state = cairn__lock_acquire(&frames->lock);
     if (cairn__frames_spare(frames, request->flags) >= count)
-        taken = frames->engine->take(frames, request->order, window, out, 1);
+        taken = frames->engine->take(frames, need, window, out, 1);
     cairn__lock_release(&frames->lock, state);
     if (taken == 0)
         return false;
@@ -84,16 +86,17 @@ static bool take_direct(const struct request *request, struct cairn__block *out)
     return true;
 }
 
-/* The top of the stack of blocks of that order, which is not empty. */
-static inline struct cairn__block pop(struct cairn_frames_cpu *cpu,
-                                      cairn_order order)
+/* The top of a magazine that is not empty. */
+CAIRN_INLINE struct cairn__block pop(struct cairn_frames_cpu *cpu,
+                                     unsigned magazine)
 {
-    return cpu->slots[cairn__cache_place(order).first + --cpu->counts[order]];
+    return cpu
+        ->slots[cairn__cache_place(magazine).first + --cpu->counts[magazine]];
 }
 
-static inline void hand_out(struct cairn_frames_cpu *cpu,
-                            const struct request *request,
-                            struct cairn__block block, cairn_pfn *out)
+CAIRN_INLINE void hand_out(struct cairn_frames_cpu *cpu,
+                           const struct request *request,
+                           struct cairn__block block, cairn_pfn *out)
 {
     *block.state = cairn__state_of(request->owner, request->order);
     cpu->allocated[request->owner] += (uint64_t)1 << request->order;
@@ -105,6 +108,7 @@ static bool take_once(const struct request *request, cairn_pfn *out)
     struct cairn_frames *frames = request->frames;
     unsigned long state = cairn_platform_irq_save();
     struct cairn_frames_cpu *cpu = own_cpu(frames);
+    unsigned magazine = cairn__cache_magazine(request->order, request->owner);
     struct cairn__block block = {{0}, NULL};
     bool taken;
 
@@ -112,10 +116,10 @@ static bool take_once(const struct request *request, cairn_pfn *out)
         !is_cached_order(request->order) || cairn__cache_is_frozen(cpu)) {
         taken = take_direct(request, &block);
     } else {
-        taken = cpu->counts[request->order] > 0 ||
-                cairn__cache_refill(frames, cpu, request->order);
+        taken = cpu->counts[magazine] > 0 ||
+                cairn__cache_refill(frames, cpu, magazine);
         if (taken)
-            block = pop(cpu, request->order);
+            block = pop(cpu, magazine);
         else if ((request->flags & CAIRN_FRAME_RESERVE) != 0)
             taken = take_direct(request, &block);
     }
@@ -154,17 +158,19 @@ bool cairn__frames_clear(cairn_pfn first, uint64_t count)
     return true;
 }
 
-/* Out of this CPU's magazine, and nothing else to do. */
-static inline bool take_fast(const struct request *request, cairn_pfn *out)
+/*
+ * Out of this CPU's magazine, and nothing else to do.  `magazine` is a constant
+ * where that matters.
+ */
+CAIRN_INLINE bool take_fast(const struct request *request, unsigned magazine,
+                            cairn_pfn *out)
 {
-    struct cairn_frames *frames = request->frames;
     unsigned long state = cairn_platform_irq_save();
-    struct cairn_frames_cpu *cpu = own_cpu(frames);
-    bool is_there =
-        !cairn__cache_is_frozen(cpu) && cpu->counts[request->order] > 0;
+    struct cairn_frames_cpu *cpu = own_cpu(request->frames);
+    bool is_there = !cairn__cache_is_frozen(cpu) && cpu->counts[magazine] > 0;
 
     if (is_there)
-        hand_out(cpu, request, pop(cpu, request->order), out);
+        hand_out(cpu, request, pop(cpu, magazine), out);
     cairn_platform_irq_restore(state);
     return is_there;
 }
@@ -197,8 +203,8 @@ alloc_block(struct cairn_frames *frames, cairn_order order, unsigned flags,
 {
     struct request request = {frames, order, 0, owner};
 
-    if (flags == 0 && order < CAIRN_FRAMES_CACHED_ORDERS &&
-        (unsigned)owner < CAIRN_OWNER_COUNT && take_fast(&request, out))
+    if (flags == 0 && order - 1 < CAIRN_FRAMES_CACHED_ORDERS - 1 &&
+        (unsigned)owner < CAIRN_OWNER_COUNT && take_fast(&request, order, out))
         return CAIRN_OK;
     return alloc_any(frames, order, flags, owner, out);
 }
@@ -207,11 +213,16 @@ enum cairn_status cairn_frames_alloc(struct cairn_frames *frames,
                                      cairn_order order, unsigned flags,
                                      enum cairn_owner owner, cairn_pfn *out)
 {
-    struct request single = {frames, 0, 0, owner};
+    struct request users = {frames, 0, 0, CAIRN_OWNER_USER};
+    struct request lasting = {frames, 0, 0, owner};
 
-    if ((order | flags) == 0 && (unsigned)owner < CAIRN_OWNER_COUNT &&
-        take_fast(&single, out))
-        return CAIRN_OK;
+    if ((order | flags) == 0) {
+        if (owner == CAIRN_OWNER_USER && take_fast(&users, 0, out))
+            return CAIRN_OK;
+        if ((unsigned)owner < CAIRN_OWNER_COUNT && owner != CAIRN_OWNER_USER &&
+            take_fast(&lasting, CAIRN__MAGAZINE_LASTING, out))
+            return CAIRN_OK;
+    }
     return alloc_block(frames, order, flags, owner, out);
 }
 
@@ -238,9 +249,9 @@ static void give_to_run(struct cairn_frames *frames, cairn_pfn first,
     cairn__run_give(frames, first, count);
 }
 
-/* Is the frame better handed out again than given back? */
-static inline bool is_kept(const struct cairn_frames_cpu *cpu, cairn_pfn first,
-                           enum cairn__chunk_kind kind)
+/* Is a frame of a user process better handed out again than given back? */
+CAIRN_INLINE bool is_kept(const struct cairn_frames_cpu *cpu, cairn_pfn first,
+                          enum cairn__chunk_kind kind)
 {
     return kind != CAIRN__CHUNK_SPARSE ||
            first.value >> CAIRN__CHUNK_ORDER == cpu->active;
@@ -248,14 +259,15 @@ static inline bool is_kept(const struct cairn_frames_cpu *cpu, cairn_pfn first,
 
 /* Own CPU, not frozen: the block goes into a magazine, which has room then. */
 static void keep(struct cairn_frames *frames, struct cairn_frames_cpu *cpu,
-                 struct cairn__block block, unsigned order)
+                 struct cairn__block block, unsigned magazine)
 {
-    struct cairn__cache_place place = cairn__cache_place(order);
+    struct cairn__cache_place place = cairn__cache_place(magazine);
 
-    if (cpu->counts[order] >= place.limit)
-        cairn__cache_flush(frames, cpu, order);
-    *block.state = order > 0 ? CAIRN__STATE_CACHED : CAIRN__STATE_FREE;
-    cpu->slots[place.first + cpu->counts[order]++] = block;
+    if (cpu->counts[magazine] >= place.limit)
+        cairn__cache_flush(frames, cpu, magazine);
+    *block.state = cairn__cache_order(magazine) > 0 ? CAIRN__STATE_CACHED
+                                                    : CAIRN__STATE_FREE;
+    cpu->slots[place.first + cpu->counts[magazine]++] = block;
 }
 
 /* A frame of a sparse chunk: not to be handed out again soon. */
@@ -275,6 +287,7 @@ static void release(struct cairn_frames *frames, struct cairn_frames_cpu *cpu,
     struct cairn__block block = {first, head->state};
     unsigned order = *head->state & CAIRN__ORDER_MASK;
     unsigned owner = (*head->state >> 5) - 1u;
+    unsigned magazine = cairn__cache_magazine(order, owner);
 
     if (order == CAIRN__ORDER_RUN) {
         give_to_run(frames, first, cpu, owner);
@@ -283,10 +296,10 @@ static void release(struct cairn_frames *frames, struct cairn_frames_cpu *cpu,
     cpu->freed[owner] += (uint64_t)1 << order;
     if (!is_cached_order(order) || cairn__cache_is_frozen(cpu))
         give_direct(frames, block, order);
-    else if (order == 0 && !is_kept(cpu, first, head->kind))
+    else if (magazine == 0 && !is_kept(cpu, first, head->kind))
         keep_apart(frames, cpu, block);
     else
-        keep(frames, cpu, block, order);
+        keep(frames, cpu, block, magazine);
 }
 
 /* `order` is that of a block, ORDER_RUN, or ANY_ORDER. */
@@ -308,31 +321,43 @@ free_any(struct cairn_frames *frames, cairn_pfn first, unsigned order)
                               : cairn__misuse(frames, first, head.status);
 }
 
-/* A slot for a single frame in this CPU's magazine; NULL: there is none. */
-static inline struct cairn__block *find_slot(struct cairn_frames_cpu *cpu,
-                                             cairn_pfn first,
-                                             enum cairn__chunk_kind kind)
+/* A slot of a magazine; NULL: it is full. */
+CAIRN_INLINE struct cairn__block *push(struct cairn_frames_cpu *cpu,
+                                       unsigned magazine)
 {
-    if (!is_kept(cpu, first, kind))
-        return cpu->return_count < CAIRN_FRAMES_RETURN_SLOTS
-                   ? &cpu->returns[cpu->return_count++]
-                   : NULL;
-    return cpu->counts[0] < cairn__cache_place(0).limit
-               ? &cpu->slots[cpu->counts[0]++]
+    struct cairn__cache_place place = cairn__cache_place(magazine);
+
+    return cpu->counts[magazine] < place.limit
+               ? &cpu->slots[place.first + cpu->counts[magazine]++]
+               : NULL;
+}
+
+/* Where a single frame is kept on this CPU; NULL: there is no room. */
+CAIRN_INLINE struct cairn__block *find_slot(struct cairn_frames_cpu *cpu,
+                                            cairn_pfn first,
+                                            enum cairn__chunk_kind kind,
+                                            unsigned owner)
+{
+    if (owner != CAIRN_OWNER_USER)
+        return push(cpu, CAIRN__MAGAZINE_LASTING);
+    if (is_kept(cpu, first, kind))
+        return push(cpu, 0);
+    return cpu->return_count < CAIRN_FRAMES_RETURN_SLOTS
+               ? &cpu->returns[cpu->return_count++]
                : NULL;
 }
 
 /* A single frame of a chunk whose states are valid, into the magazine. */
-static inline bool keep_single(struct cairn_frames_cpu *cpu,
-                               struct cairn__block block,
-                               enum cairn__chunk_kind kind)
+CAIRN_INLINE bool keep_single(struct cairn_frames_cpu *cpu,
+                              struct cairn__block block,
+                              enum cairn__chunk_kind kind)
 {
     unsigned owner = cairn__state_single_owner(*block.state);
     struct cairn__block *slot;
 
     if (owner >= CAIRN_OWNER_COUNT || cairn__cache_is_frozen(cpu))
         return false;
-    slot = find_slot(cpu, block.first, kind);
+    slot = find_slot(cpu, block.first, kind, owner);
     if (slot == NULL)
         return false;
     *slot = block;
@@ -344,21 +369,22 @@ static inline bool keep_single(struct cairn_frames_cpu *cpu,
 }
 
 /* The same for a larger block, if its order is kept in magazines. */
-static inline bool keep_block(struct cairn_frames_cpu *cpu,
-                              struct cairn__block block)
+CAIRN_INLINE bool keep_block(struct cairn_frames_cpu *cpu,
+                             struct cairn__block block)
 {
     unsigned order = *block.state & CAIRN__ORDER_MASK;
-    struct cairn__cache_place place;
+    unsigned owner = (*block.state >> 5) - 1u;
+    struct cairn__block *slot;
 
     if (*block.state < CAIRN__STATE_HEAD || order == 0 ||
         order >= CAIRN_FRAMES_CACHED_ORDERS || cairn__cache_is_frozen(cpu))
         return false;
-    place = cairn__cache_place(order);
-    if (cpu->counts[order] >= place.limit)
+    slot = push(cpu, order);
+    if (slot == NULL)
         return false;
-    cpu->freed[(*block.state >> 5) - 1u] += (uint64_t)1 << order;
+    *slot = block;
     *block.state = CAIRN__STATE_CACHED;
-    cpu->slots[place.first + cpu->counts[order]++] = block;
+    cpu->freed[owner] += (uint64_t)1 << order;
     return true;
 }
 
@@ -370,53 +396,59 @@ static inline bool has_state(cairn_pfn first, enum cairn__chunk_kind kind)
             first.value % CAIRN__CHUNK_FRAMES == 0);
 }
 
-/* The common path: a single frame or `as_block`, and room in the magazine. */
-static inline bool free_fast(struct cairn_frames *frames, cairn_pfn first,
-                             bool as_block)
+/* The frame's state and its chunk's kind; ABSENT: there is none. */
+CAIRN_INLINE enum cairn__chunk_kind locate(const struct cairn_frames *frames,
+                                           cairn_pfn first,
+                                           struct cairn__block *out)
+{
+    struct cairn__section *section;
+
+    if (!cairn__frames_covers(frames, first))
+        return CAIRN__CHUNK_ABSENT;
+    section = cairn__slot_section(cairn__frames_slot(frames, first));
+    out->first = first;
+    out->state = &section->states[first.value % CAIRN__SECTION_FRAMES];
+    return cairn__section_kind(section, cairn__frames_chunk_number(first));
+}
+
+/* The common path: a single frame, and room for it in the magazine. */
+CAIRN_INLINE bool free_single(struct cairn_frames *frames, cairn_pfn first)
 {
     unsigned long irq = cairn_platform_irq_save();
-    bool is_done = false;
+    struct cairn__block block;
+    enum cairn__chunk_kind kind = locate(frames, first, &block);
+    bool is_done = kind >= CAIRN__CHUNK_SPARSE &&
+                   keep_single(own_cpu(frames), block, kind);
 
-    if (cairn__frames_covers(frames, first)) {
-        struct cairn__section *section =
-            cairn__slot_section(cairn__frames_slot(frames, first));
-        enum cairn__chunk_kind kind =
-            cairn__section_kind(section, cairn__frames_chunk_number(first));
-        struct cairn__block block = {
-            first, &section->states[first.value % CAIRN__SECTION_FRAMES]};
-
-        if (as_block)
-            is_done =
-                has_state(first, kind) && keep_block(own_cpu(frames), block);
-        else
-            is_done = kind >= CAIRN__CHUNK_SPARSE &&
-                      keep_single(own_cpu(frames), block, kind);
-    }
     cairn_platform_irq_restore(irq);
     return is_done;
 }
 
-/* Apart, for the same reason as alloc_block. */
+/* The common path of larger blocks; apart, as alloc_block is. */
 static CAIRN_NOINLINE enum cairn_status free_block(struct cairn_frames *frames,
                                                    cairn_pfn first)
 {
-    return free_fast(frames, first, true) ? CAIRN_OK
-                                          : free_any(frames, first, ANY_ORDER);
+    unsigned long irq = cairn_platform_irq_save();
+    struct cairn__block block;
+    enum cairn__chunk_kind kind = locate(frames, first, &block);
+    bool is_done = has_state(first, kind) && keep_block(own_cpu(frames), block);
+
+    cairn_platform_irq_restore(irq);
+    return is_done ? CAIRN_OK : free_any(frames, first, ANY_ORDER);
 }
 
 enum cairn_status cairn_frames_free(struct cairn_frames *frames,
                                     cairn_pfn first)
 {
-    return free_fast(frames, first, false) ? CAIRN_OK
-                                           : free_block(frames, first);
+    return free_single(frames, first) ? CAIRN_OK : free_block(frames, first);
 }
 
 enum cairn_status cairn_frames_free_order(struct cairn_frames *frames,
                                           cairn_pfn first, cairn_order order)
 {
     if (order == 0)
-        return free_fast(frames, first, false) ? CAIRN_OK
-                                               : free_any(frames, first, 0);
+        return free_single(frames, first) ? CAIRN_OK
+                                          : free_any(frames, first, 0);
     return order > CAIRN_ORDER_MAX ? CAIRN_WRONG_SIZE
                                    : free_any(frames, first, order);
 }

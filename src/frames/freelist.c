@@ -385,10 +385,12 @@ static size_t take_whole(struct cairn_frames *frames, cairn_order order,
     return 1;
 }
 
-static size_t freelist_take(struct cairn_frames *frames, cairn_order order,
+static size_t freelist_take(struct cairn_frames *frames,
+                            struct cairn__need need,
                             struct cairn__pfn_range window,
                             struct cairn__block *out, size_t max)
 {
+    cairn_order order = need.order;
     struct wish wish = {(uint64_t)1 << order, order};
     size_t taken = 0;
 

@@ -8,7 +8,9 @@
  *
  * HOW    Single frames come from the fullest class, lowest address first, so
  *        that sparse chunks are left alone and have time to become empty.
- *        Blocks come from the smallest class that has them.
+ *        Blocks come from the smallest class that has them, and so do lasting
+ *        single frames, the kernel's own: one of them would keep an S chunk
+ *        from becoming EMPTY when the processes in it have gone.
  *
  *        Requests without a limit look above 4 GiB if there is memory, then
  *        above the first 16 MiB, before they take what limited requests may
@@ -179,20 +181,20 @@ static size_t take_blocks(struct cairn_frames *frames, cairn_order order,
 
 /* ---- The interface: blocks ----------------------------------------------- */
 
-static size_t take_in(struct cairn_frames *frames, cairn_order order,
+static size_t take_in(struct cairn_frames *frames, struct cairn__need need,
                       struct cairn__chunk_window window,
                       struct cairn__block *out, size_t max)
 {
     if (window.start >= window.end || max == 0)
         return 0;
-    if (order == 0)
+    if (need.order == 0 && !need.is_lasting)
         return take_single(frames, window, out, max);
-    if (order < CAIRN__CHUNK_ORDER)
-        return take_blocks(frames, order, window, out, max);
-    return cairn__tree_take_huge(frames, order, window, out);
+    if (need.order < CAIRN__CHUNK_ORDER)
+        return take_blocks(frames, need.order, window, out, max);
+    return cairn__tree_take_huge(frames, need.order, window, out);
 }
 
-static size_t tree_take(struct cairn_frames *frames, cairn_order order,
+static size_t tree_take(struct cairn_frames *frames, struct cairn__need need,
                         struct cairn__pfn_range window,
                         struct cairn__block *out, size_t max)
 {
@@ -207,9 +209,17 @@ static size_t tree_take(struct cairn_frames *frames, cairn_order order,
 
         if (kept[i] > first)
             part.start = cairn__max(part.start, kept[i] - first);
-        taken = take_in(frames, order, part, out, max);
+        taken = take_in(frames, need, part, out, max);
     }
     return taken;
+}
+
+static CAIRN_NOINLINE void reclassify_of(struct cairn_frames *frames,
+                                         cairn_pfn pfn)
+{
+    struct cairn__chunk chunk = cairn__tree_chunk(frames, pfn);
+
+    cairn__tree_reclassify(frames, &chunk);
 }
 
 /* Frames of S chunks change class at few counts only; look no more often. */
@@ -217,17 +227,19 @@ static void give_singles(struct cairn_frames *frames,
                          const struct cairn__block *blocks, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct cairn__chunk chunk = cairn__tree_chunk(frames, blocks[i].first);
-        struct cairn__section *section = cairn__tree_section(&chunk);
-        unsigned at = (unsigned)(blocks[i].first.value % CAIRN__CHUNK_FRAMES);
-        uint64_t *word = &section->lines[chunk.number][at / 64];
-        unsigned now = ++section->free_counts[chunk.number];
+        cairn_pfn pfn = blocks[i].first;
+        struct cairn__section *section =
+            cairn__frames_slot(frames, pfn)->section;
+        unsigned number = cairn__frames_chunk_number(pfn);
+        unsigned at = (unsigned)(pfn.value % CAIRN__CHUNK_FRAMES);
+        uint64_t *word = &section->lines[number][at / 64];
+        unsigned now = ++section->free_counts[number];
 
         cairn__assert((*word >> at % 64 & 1) == 0);
         *word |= CAIRN__BIT(at % 64);
         if (cairn__tree_class_of(now) != cairn__tree_class_of(now - 1) ||
-            cairn__tree_is_medium(&chunk))
-            cairn__tree_reclassify(frames, &chunk);
+            (section->medium >> number & 1) != 0)
+            reclassify_of(frames, pfn);
     }
     frames->free_frames += count;
 }

@@ -127,6 +127,10 @@ static void report_magazine(const struct cairn_frames_cpu *cpu, unsigned number,
                 cairn_format(text + length, sizeof(text) - length, " %u:%u",
                              order, (unsigned)cpu->counts[order]);
     }
+    if (cpu->counts[CAIRN__MAGAZINE_LASTING] != 0)
+        length +=
+            cairn_format(text + length, sizeof(text) - length, " kernel:%u",
+                         (unsigned)cpu->counts[CAIRN__MAGAZINE_LASTING]);
     if (cpu->return_count != 0)
         length += cairn_format(text + length, sizeof(text) - length,
                                " to return:%u", (unsigned)cpu->return_count);
