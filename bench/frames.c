@@ -7,8 +7,8 @@
  * HOW    All contenders have the signatures of cairn_frames_alloc and _free
  *        and are called by the same loops through pointers, so that neither
  *        inlining nor the layout of the loop favours one.
- *          floor   pop and push of a thread's own array: what any allocator
- *                  has to do
+ *          floor   pop and push of a thread's own array with interrupts off:
+ *                  what any allocator has to do that handlers may call
  *          bitmap  baseline_bitmap.c
  *          buddy   baseline_buddy.c
  *          cairn   the default configuration: tree, magazines, misuse found
@@ -54,21 +54,27 @@ static BENCH_NOINLINE enum cairn_status
 floor_alloc(struct cairn_frames *unused, cairn_order order, unsigned flags,
             enum cairn_owner owner, cairn_pfn *out)
 {
+    unsigned long state = cairn_platform_irq_save();
+
     (void)unused, (void)order, (void)flags, (void)owner;
     if (floor_count == 0)
         floor_fill();
     out->value = floor_slots[--floor_count];
+    cairn_platform_irq_restore(state);
     return CAIRN_OK;
 }
 
 static BENCH_NOINLINE enum cairn_status floor_free(struct cairn_frames *unused,
                                                    cairn_pfn first)
 {
+    unsigned long state = cairn_platform_irq_save();
+    bool has_room = floor_count < FLOOR_SLOTS;
+
     (void)unused;
-    if (floor_count == FLOOR_SLOTS)
-        return CAIRN_DOUBLE_FREE;
-    floor_slots[floor_count++] = first.value;
-    return CAIRN_OK;
+    if (has_room)
+        floor_slots[floor_count++] = first.value;
+    cairn_platform_irq_restore(state);
+    return has_room ? CAIRN_OK : CAIRN_DOUBLE_FREE;
 }
 
 /* ---- The contenders ------------------------------------------------------ */
