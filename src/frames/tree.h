@@ -11,8 +11,9 @@
  * HOW    A chunk that is entirely free is one bit (slot->empty); nothing else
  *        is known or written about it.  When frames of it are needed, it is
  *        dedicated to single frames of user processes (S) or to small blocks
- *        and what lasts (M), so that the two do not fragment each other, and gets a line of
- *        512 free bits.  When all its frames are free again, it becomes EMPTY.
+ *        and lasting frames (M), so that the two do not fragment each other,
+ *        and gets a line of 512 free bits.  When all its frames are free
+ *        again, it becomes EMPTY.
  *
  *        S chunks are classed by how many of their frames are free, M chunks
  *        by the largest aligned run of free frames in them.  For each class,
