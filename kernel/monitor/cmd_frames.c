@@ -12,6 +12,7 @@
 #include "kernel.h"
 #include "monitor/monitor.h"
 #include "monitor/text.h"
+#include <cairn/format.h>
 #include <cairn/platform.h>
 
 #define TAKE_RANGES 32u
@@ -213,10 +214,31 @@ static int run_check(void)
     return 0;
 }
 
+/* RAM that is none of the allocator's, with its owners as the map has them. */
+static void print_outside(void)
+{
+    char size[CAIRN_SIZE_TEXT_BYTES];
+    struct cairn_memmap_totals totals;
+    cairn_memmap_totals(&kernel.boot.map, &totals);
+    console_printf("other owners of RAM\n");
+    for (int i = 0; i < CAIRN_MEMORY_KIND_COUNT; i++) {
+        enum cairn_memory_kind kind = (enum cairn_memory_kind)i;
+        uint64_t bytes = totals.kind_bytes[kind];
+        if (bytes == 0 || kind == CAIRN_MEMORY_USABLE ||
+            !cairn_memory_kind_is_ram(kind))
+            continue;
+        console_printf("  %-18s %12s  %14llu frames\n",
+                       cairn_memory_kind_name(kind),
+                       cairn_format_size(size, bytes),
+                       (unsigned long long)(bytes >> CAIRN_FRAME_SHIFT));
+    }
+}
+
 static int run_frames(int argc, char **argv)
 {
     if (argc == 1) {
         cairn_report_frames(&kernel.frames, &monitor_sink);
+        print_outside();
         return 0;
     }
     if (text_is_equal(argv[1], "take"))
