@@ -156,28 +156,33 @@ HOST_SOURCES := $(LIB_SOURCES) $(sort $(wildcard sim/*.c)) $(TEST_SOURCES) \
 
 CC_host64 := clang -m64
 CC_host32 := gcc -m32
+CC_threads := clang -m64
+SANITIZE_host64 := $(SANITIZE)
+SANITIZE_host32 := $(SANITIZE)
+SANITIZE_threads := -fsanitize=thread
 
 define host
 $(BUILD)/$(1)/%.o: %.c
 	$$(call say,CC $(1),$$<)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$$(CC_$(1)) $$(COMMON) -O1 -fno-omit-frame-pointer $$(SANITIZE) \
-	    $$(HOST_INCLUDES) -c $$< -o $$@
+	$$(Q)$$(CC_$(1)) $$(COMMON) -O1 -fno-omit-frame-pointer \
+	    $$(SANITIZE_$(1)) $$(HOST_INCLUDES) -c $$< -o $$@
 
 $(BUILD)/$(1)/gen/%.o: $(GEN)/%.c
 	$$(call say,CC $(1),$$<)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$$(CC_$(1)) $$(COMMON) -O1 $$(SANITIZE) $$(HOST_INCLUDES) -c $$< -o $$@
+	$$(Q)$$(CC_$(1)) $$(COMMON) -O1 $$(SANITIZE_$(1)) $$(HOST_INCLUDES) -c $$< -o $$@
 
 OBJECTS_$(1) := $$(HOST_SOURCES:%.c=$(BUILD)/$(1)/%.o) $(BUILD)/$(1)/gen/maps.o
 
 $(BUILD)/$(1)/tests/tests: $$(OBJECTS_$(1))
 	$$(call say,LINK,$$@)
 	$$(Q)mkdir -p $$(@D)
-	$$(Q)$$(CC_$(1)) $$(SANITIZE) -pthread $$^ -o $$@
+	$$(Q)$$(CC_$(1)) $$(SANITIZE_$(1)) -pthread $$^ -o $$@
 endef
 $(eval $(call host,host64))
 $(eval $(call host,host32))
+$(eval $(call host,threads))
 
 # ---- Fuzzers --------------------------------------------------------------------------------
 
@@ -226,7 +231,7 @@ bench: $(B:%=$(BENCH)/%) ## measure: B="frames" BENCH_ARGS="--only pair --detail
 
 # ---- Targets ----------------------------------------------------------------------------------
 
-.PHONY: all lib kernel loader host64 host32 check prove test fuzz fuzz-smoke fuzzers clean help
+.PHONY: all lib kernel loader host64 host32 threads check prove test fuzz fuzz-smoke fuzzers clean help
 
 all: lib kernel loader ## library for both word sizes, kernel and loader (default)
 
@@ -239,6 +244,8 @@ loader: $(BUILD)/loader/BOOTX64.EFI ## the UEFI loader
 host64: $(BUILD)/host64/tests/tests ## test program, 64 bits (clang, sanitizers)
 
 host32: $(BUILD)/host32/tests/tests ## test program, 32 bits (gcc, sanitizers)
+
+threads: $(BUILD)/threads/tests/tests ## test program, 64 bits (clang, thread sanitizer)
 
 fuzzers: $(FUZZERS:%=$(FUZZ)/%) ## all fuzzers, not run
 
