@@ -7,15 +7,14 @@
  *        whole words.  Freeing checks that every frame of the block was
  *        allocated.
  *
- * LOCKS  One test-and-set spin lock around everything, with interrupts off, or
- *        a handler could not call it.
+ * LOCKS  One test-and-set spin lock around everything, and nothing about
+ *        interrupts: a kernel would need that on top.
  *
  * SOURCE D. E. Knuth, TAOCP vol. 1, 2.5, exercise 6 (next fit).
  */
 #include "bench/baseline_bitmap.h"
 
 #include "bench/bench.h"
-#include <cairn/platform.h>
 #include <string.h>
 #include <x86intrin.h>
 
@@ -32,21 +31,17 @@ static struct {
     uint32_t word __attribute__((aligned(128)));
 } lock;
 
-static unsigned long acquire(void)
+static void acquire(void)
 {
-    unsigned long state = cairn_platform_irq_save();
-
     while (__atomic_exchange_n(&lock.word, 1, __ATOMIC_ACQUIRE) != 0) {
         while (__atomic_load_n(&lock.word, __ATOMIC_RELAXED) != 0)
             _mm_pause();
     }
-    return state;
 }
 
-static void release(unsigned long state)
+static void release(void)
 {
     __atomic_store_n(&lock.word, 0, __ATOMIC_RELEASE);
-    cairn_platform_irq_restore(state);
 }
 
 void bench_bitmap_init(uint64_t frames)
@@ -136,16 +131,15 @@ BENCH_NOINLINE enum cairn_status
 bench_bitmap_alloc(struct cairn_frames *unused, cairn_order order,
                    unsigned flags, enum cairn_owner owner, cairn_pfn *out)
 {
-    unsigned long state;
     bool is_found;
 
     (void)unused, (void)flags, (void)owner;
-    state = acquire();
+    acquire();
     if (order == 0)
         is_found = take_small(0, out);
     else
         is_found = order <= 6 ? take_small(order, out) : take_large(order, out);
-    release(state);
+    release();
     return is_found ? CAIRN_OK : CAIRN_NO_MEMORY;
 }
 
@@ -155,18 +149,17 @@ give(cairn_pfn first, unsigned order)
     uint64_t at = first.value / 64;
     uint64_t mask = mask_of(order) << first.value % 64;
     unsigned words = order > 6 ? 1u << (order - 6) : 1;
-    unsigned long state;
     bool was_free = false;
 
     if (first.value >= bitmap.frames ||
         first.value % ((uint64_t)1 << order) != 0)
         return CAIRN_NOT_MEMORY;
-    state = acquire();
+    acquire();
     for (unsigned i = 0; i < words; i++)
         was_free |= (bitmap.words[at + i] & mask) != 0;
     for (unsigned i = 0; i < words && !was_free; i++)
         bitmap.words[at + i] |= mask;
-    release(state);
+    release();
     return was_free ? CAIRN_DOUBLE_FREE : CAIRN_OK;
 }
 

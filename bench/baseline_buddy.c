@@ -11,8 +11,8 @@
  *        In front of it each thread has a stack of up to 64 single frames,
  *        filled and emptied by 32.
  *
- * LOCKS  One test-and-set spin lock around the lists.  Interrupts are off from
- *        begin to end, or a handler could not call it.
+ * LOCKS  One test-and-set spin lock around the lists, and nothing about
+ *        interrupts: a kernel would need that on top.
  *
  * SOURCE D. E. Knuth, TAOCP vol. 1, 2.5, algorithms R and S.  J. Bonwick,
  *        J. Adams, "Magazines and Vmem", USENIX ATC 2001, for the caches.
@@ -20,7 +20,6 @@
 #include "bench/baseline_buddy.h"
 
 #include "bench/bench.h"
-#include <cairn/platform.h>
 #include <string.h>
 #include <x86intrin.h>
 
@@ -199,64 +198,49 @@ void bench_buddy_init(uint64_t frames)
     }
 }
 
-static inline uint32_t take_one(unsigned order)
-{
-    uint32_t frame;
-
-    if (order == 0)
-        return cache.count == 0 && !refill() ? NOBODY
-                                             : cache.frames[--cache.count];
-    acquire();
-    frame = take(order);
-    release();
-    return frame;
-}
-
 BENCH_NOINLINE enum cairn_status
 bench_buddy_alloc(struct cairn_frames *unused, cairn_order order,
                   unsigned flags, enum cairn_owner owner, cairn_pfn *out)
 {
-    unsigned long state = cairn_platform_irq_save();
-    uint32_t frame = take_one(order);
+    uint32_t frame;
 
     (void)unused, (void)flags, (void)owner;
-    if (frame != NOBODY) {
-        buddy.states[frame] = (uint8_t)(STATE_ALLOCATED | order);
-        out->value = frame;
-    }
-    cairn_platform_irq_restore(state);
-    return frame != NOBODY ? CAIRN_OK : CAIRN_NO_MEMORY;
-}
-
-static inline void give_one(uint32_t frame)
-{
-    unsigned order = buddy.states[frame] & 15u;
-
     if (order == 0) {
-        if (cache.count == CACHE_LIMIT)
-            flush(CACHE_BATCH);
-        buddy.states[frame] = STATE_CACHED;
-        cache.frames[cache.count++] = frame;
-        return;
+        if (cache.count == 0 && !refill())
+            return CAIRN_NO_MEMORY;
+        frame = cache.frames[--cache.count];
+    } else {
+        acquire();
+        frame = take(order);
+        release();
+        if (frame == NOBODY)
+            return CAIRN_NO_MEMORY;
     }
-    acquire();
-    give(frame, order);
-    release();
+    buddy.states[frame] = (uint8_t)(STATE_ALLOCATED | order);
+    out->value = frame;
+    return CAIRN_OK;
 }
 
 BENCH_NOINLINE enum cairn_status bench_buddy_free(struct cairn_frames *unused,
                                                   cairn_pfn first)
 {
-    unsigned long state;
-    bool is_allocated;
+    unsigned order;
 
     (void)unused;
     if (first.value >= buddy.frames)
         return CAIRN_NOT_MEMORY;
-    state = cairn_platform_irq_save();
-    is_allocated = (buddy.states[first.value] & STATE_ALLOCATED) != 0;
-    if (is_allocated)
-        give_one((uint32_t)first.value);
-    cairn_platform_irq_restore(state);
-    return is_allocated ? CAIRN_OK : CAIRN_DOUBLE_FREE;
+    if ((buddy.states[first.value] & STATE_ALLOCATED) == 0)
+        return CAIRN_DOUBLE_FREE;
+    order = buddy.states[first.value] & 15u;
+    if (order == 0) {
+        if (cache.count == CACHE_LIMIT)
+            flush(CACHE_BATCH);
+        buddy.states[first.value] = STATE_CACHED;
+        cache.frames[cache.count++] = (uint32_t)first.value;
+        return CAIRN_OK;
+    }
+    acquire();
+    give((uint32_t)first.value, order);
+    release();
+    return CAIRN_OK;
 }

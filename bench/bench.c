@@ -383,7 +383,7 @@ void bench_report_ratio(const char *name, size_t value,
         .unit = "ns",
         .ratio = one->medians[value] / other->medians[value],
         .to = other->name,
-        .kind = BENCH_AT_MOST,
+        .kind = isnan(bar) ? BENCH_NO_BAR : BENCH_AT_MOST,
         .bar = bar,
     };
 

@@ -122,7 +122,7 @@ void bench_report(const struct bench_result *result);
 
 /*
  * The common kind of line: the median of value number `value` of one contender,
- * in nanoseconds, over that of another, at most `bar`.
+ * in nanoseconds, over that of another, at most `bar`; NAN: for information.
  */
 void bench_report_ratio(const char *name, size_t value,
                         const struct bench_contender *one,

@@ -7,8 +7,8 @@
  * HOW    All contenders have the signatures of cairn_frames_alloc and _free
  *        and are called by the same loops through pointers, so that neither
  *        inlining nor the layout of the loop favours one.
- *          floor   pop and push of a thread's own array with interrupts off:
- *                  what any allocator has to do that handlers may call
+ *          floor   pop and push of a thread's own array: what any allocator
+ *                  has to do
  *          bitmap  baseline_bitmap.c
  *          buddy   baseline_buddy.c
  *          cairn   the default configuration: tree, magazines, misuse found
@@ -54,27 +54,21 @@ static BENCH_NOINLINE enum cairn_status
 floor_alloc(struct cairn_frames *unused, cairn_order order, unsigned flags,
             enum cairn_owner owner, cairn_pfn *out)
 {
-    unsigned long state = cairn_platform_irq_save();
-
     (void)unused, (void)order, (void)flags, (void)owner;
     if (floor_count == 0)
         floor_fill();
     out->value = floor_slots[--floor_count];
-    cairn_platform_irq_restore(state);
     return CAIRN_OK;
 }
 
 static BENCH_NOINLINE enum cairn_status floor_free(struct cairn_frames *unused,
                                                    cairn_pfn first)
 {
-    unsigned long state = cairn_platform_irq_save();
-    bool has_room = floor_count < FLOOR_SLOTS;
-
     (void)unused;
-    if (has_room)
-        floor_slots[floor_count++] = first.value;
-    cairn_platform_irq_restore(state);
-    return has_room ? CAIRN_OK : CAIRN_DOUBLE_FREE;
+    if (floor_count == FLOOR_SLOTS)
+        return CAIRN_DOUBLE_FREE;
+    floor_slots[floor_count++] = first.value;
+    return CAIRN_OK;
 }
 
 /* ---- The contenders ------------------------------------------------------ */
@@ -265,6 +259,59 @@ static void case_pair_9(void)
                        &all[FLOOR], 6);
     bench_report_ratio("order-9 pair, a call, 2 threads", 0, &all[4 + CAIRN],
                        &all[4 + FLOOR], 6);
+}
+
+/* ---- Bursts: allocate many, free them ------------------------------------ */
+
+#define BURST  256
+#define BURSTS ((size_t)1 << 10)
+
+static BENCH_NOINLINE void run_bursts(unsigned thread, void *what)
+{
+    const struct subject *subject = what;
+    uint64_t frames[BURST];
+
+    (void)thread;
+    for (size_t i = 0; i < BURSTS; i++) {
+        for (size_t j = 0; j < BURST; j++)
+            frames[j] = must_take(subject, 0);
+        for (size_t j = 0; j < BURST; j++)
+            give(subject, 0, frames[j]);
+    }
+}
+
+static void burst_slice(void *what, double *values)
+{
+    struct bench_watch watch;
+
+    bench_start(&watch);
+    run_bursts(0, what);
+    values[0] = bench_stop(&watch) / (2 * BURST * BURSTS);
+}
+
+static void burst_slice_both(void *what, double *values)
+{
+    double elapsed[2];
+
+    bench_both(run_bursts, what, elapsed);
+    values[0] = (elapsed[0] + elapsed[1]) / (4 * BURST * BURSTS);
+}
+
+static void case_burst(void)
+{
+    struct bench_contender all[8];
+
+    bench_start_all(8 * CAIRN_GIB);
+    for (unsigned i = 0; i < 8; i++)
+        all[i] = (struct bench_contender){.name = bench_subjects[i % 4].name,
+                                          .slice = i < 4 ? burst_slice
+                                                         : burst_slice_both,
+                                          .what = &bench_subjects[i % 4]};
+    bench_measure(all, 8, 1);
+    bench_report_ratio("bursts of 256, a call, 1 thread", 0, &all[CAIRN],
+                       &all[FLOOR], (double)NAN);
+    bench_report_ratio("bursts of 256, a call, 2 threads", 0, &all[4 + CAIRN],
+                       &all[4 + FLOOR], (double)NAN);
 }
 
 /* ---- A million frames, then all of them freed in random order ------------ */
@@ -529,23 +576,32 @@ static void end_steady(struct churn churns[5])
         free(churns[i].live);
 }
 
-static void case_churn(void)
+/* 50 % full against another fullness. */
+static void report_churn(unsigned percent, double bar)
 {
+    char name[64];
     struct churn churns[5];
     struct bench_contender all[5];
 
-    make_steady(churns, 99);
+    make_steady(churns, percent);
     for (unsigned i = 0; i < 5; i++)
         all[i] = (struct bench_contender){.name = bench_subjects[i].name,
                                           .slice = churn_slice,
                                           .what = &churns[i]};
     bench_measure(all, 5, 1);
-    bench_report_ratio("random churn, 50 % full, a call", 0, &all[CAIRN],
-                       &all[FLOOR], 4);
+    if (percent == 99)
+        bench_report_ratio("random churn, 50 % full, a call", 0, &all[CAIRN],
+                           &all[FLOOR], 4);
     all[CAIRN].name = "50 % full";
-    bench_report_ratio("random churn, 99 % full, a call", 0, &all[CAIRN_TOO],
-                       &all[CAIRN], 2);
+    snprintf(name, sizeof(name), "random churn, %u %% full, a call", percent);
+    bench_report_ratio(name, 0, &all[CAIRN_TOO], &all[CAIRN], bar);
     end_steady(churns);
+}
+
+static void case_churn(void)
+{
+    report_churn(99, 2);
+    report_churn(90, (double)NAN);
 }
 
 static void case_slowest(void)
@@ -663,11 +719,12 @@ static void case_metadata(void)
 int main(int argc, char **argv)
 {
     static const struct bench_case cases[] = {
-        {"pair-0", case_pair_0},     {"million", case_million},
-        {"remote", case_remote},     {"churn", case_churn},
-        {"pair-3", case_pair_3},     {"pair-9", case_pair_9},
-        {"slowest", case_slowest},   {"start", case_start},
-        {"metadata", case_metadata}, {"whole", bench_case_whole},
+        {"pair-0", case_pair_0},     {"burst", case_burst},
+        {"million", case_million},   {"remote", case_remote},
+        {"churn", case_churn},       {"pair-3", case_pair_3},
+        {"pair-9", case_pair_9},     {"slowest", case_slowest},
+        {"start", case_start},       {"metadata", case_metadata},
+        {"whole", bench_case_whole},
     };
 
     memcpy(bench_subjects[BITMAP].free, bench_bitmap_free,

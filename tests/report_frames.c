@@ -115,6 +115,8 @@ CAIRN_TEST(C19_report_of_frames)
     CHECK(has_line("  stacks                    4 KiB               1 frames"));
     CHECK(has_line("  heap                      4 KiB               1 frames"));
     CHECK(!has_line("  user"));
+    CHECK(has_line("               1 block of 4 KiB (order 0)"));
+    CHECK(has_line("               2 runs of other lengths"));
     CHECK(has_line("free by zone"));
     CHECK(has_line("    CPU 0   order:blocks"));
     CHECK(has_line("metadata "));

@@ -33,6 +33,7 @@ CAIRN_BEGIN_DECLS
 typedef unsigned cairn_order;
 #define CAIRN_ORDER_2MIB 9
 #define CAIRN_ORDER_MAX  18
+#define CAIRN_ORDER_RUN  31 /* in answers: no block but a run */
 
 /* What a frame is used for; for statistics and pictures. */
 enum cairn_owner {
@@ -266,6 +267,7 @@ struct cairn_frame_info {
     enum cairn_owner owner; /* of an allocated frame */
     cairn_pfn first;        /* where its block or run begins */
     uint64_t count;         /* frames of the block or run; 1 if not allocated */
+    cairn_order order;      /* of an allocated block; CAIRN_ORDER_RUN: a run */
 };
 
 /* What is known about a frame; ABSENT for any number out of range. */
@@ -277,6 +279,8 @@ struct cairn_frames_census {
     uint64_t free_frames; /* those in magazines too */
     uint64_t absent_frames;
     uint64_t owner_frames[CAIRN_OWNER_COUNT];
+    uint64_t blocks[CAIRN_ORDER_MAX + 1]; /* allocated ones that begin there */
+    uint64_t runs;                        /* the same */
 };
 
 /*

@@ -289,7 +289,7 @@ static void release(struct cairn_frames *frames, struct cairn_frames_cpu *cpu,
     unsigned owner = (*head->state >> 5) - 1u;
     unsigned magazine = cairn__cache_magazine(order, owner);
 
-    if (order == CAIRN__ORDER_RUN) {
+    if (order == CAIRN_ORDER_RUN) {
         give_to_run(frames, first, cpu, owner);
         return;
     }

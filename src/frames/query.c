@@ -54,15 +54,16 @@ static struct cairn_frame_info info_of_head(const struct cairn_frames *frames,
 {
     uint8_t state = *cairn__frames_state(frames, head);
     unsigned order = state & CAIRN__ORDER_MASK;
-    struct cairn_frame_info info = {CAIRN_FRAME_FREE, CAIRN_OWNER_BOOT, head,
-                                    1};
+    struct cairn_frame_info info = {CAIRN_FRAME_FREE, CAIRN_OWNER_BOOT, head, 1,
+                                    0};
 
     if (state < CAIRN__STATE_HEAD)
         return info;
     info.usage = CAIRN_FRAME_ALLOCATED;
+    info.order = order;
     info.owner = (enum cairn_owner)((state >> 5) - 1);
-    info.count = order == CAIRN__ORDER_RUN ? cairn__run_length(frames, head)
-                                           : (uint64_t)1 << order;
+    info.count = order == CAIRN_ORDER_RUN ? cairn__run_length(frames, head)
+                                          : (uint64_t)1 << order;
     return info;
 }
 
@@ -70,7 +71,7 @@ struct cairn_frame_info cairn_frames_info(const struct cairn_frames *frames,
                                           cairn_pfn pfn)
 {
     struct cairn_frame_info info = {CAIRN_FRAME_ABSENT, CAIRN_OWNER_BOOT, pfn,
-                                    1};
+                                    1, 0};
     uint8_t state;
 
     if (!cairn__frames_covers(frames, pfn))
@@ -99,11 +100,26 @@ struct cairn_frame_info cairn_frames_info(const struct cairn_frames *frames,
 
 /* ---- Sums ---------------------------------------------------------------- */
 
+static void add_allocated(struct cairn_frames_census *census,
+                          const struct cairn_frame_info *info, cairn_pfn first,
+                          uint64_t frames)
+{
+    census->owner_frames[info->owner] += frames;
+    if (info->first.value != first.value)
+        return;
+    if (info->order == CAIRN_ORDER_RUN)
+        census->runs++;
+    else
+        census->blocks[info->order]++;
+}
+
+/* `frames` frames from `first` on, about which `info` says it all. */
 static void add(struct cairn_frames_census *census,
-                const struct cairn_frame_info *info, uint64_t frames)
+                const struct cairn_frame_info *info, cairn_pfn first,
+                uint64_t frames)
 {
     if (info->usage == CAIRN_FRAME_ALLOCATED)
-        census->owner_frames[info->owner] += frames;
+        add_allocated(census, info, first, frames);
     else if (info->usage == CAIRN_FRAME_ABSENT)
         census->absent_frames += frames;
     else
@@ -147,7 +163,7 @@ void cairn_frames_count(const struct cairn_frames *frames, cairn_pfn first,
         struct cairn_frame_info info = cairn_frames_info(frames, first);
         uint64_t count = reach(frames, first, end.value, &info);
 
-        add(out, &info, count);
+        add(out, &info, first, count);
         first.value += count;
     }
 }

@@ -52,7 +52,7 @@ static void mark(struct cairn_frames *frames, cairn_pfn first, uint64_t count,
         *cairn__frames_state(frames, pfn) = CAIRN__STATE_TAIL;
     }
     *cairn__frames_state(frames, first) =
-        cairn__state_of(owner, CAIRN__ORDER_RUN);
+        cairn__state_of(owner, CAIRN_ORDER_RUN);
 }
 
 static struct cairn__pfn_range
@@ -177,8 +177,8 @@ static uint64_t length_of(const struct cairn_frames *frames, cairn_pfn first,
 {
     unsigned order = state & CAIRN__ORDER_MASK;
 
-    return order == CAIRN__ORDER_RUN ? cairn__run_length(frames, first)
-                                     : (uint64_t)1 << order;
+    return order == CAIRN_ORDER_RUN ? cairn__run_length(frames, first)
+                                    : (uint64_t)1 << order;
 }
 
 /* Is the range made of whole allocations?  CAIRN_OK, or what is wrong. */

@@ -54,7 +54,6 @@
 #define CAIRN__STATE_CACHED 0x02
 #define CAIRN__STATE_ABSENT 0x03
 #define CAIRN__STATE_HEAD   0x20 /* lowest state of an allocated block */
-#define CAIRN__ORDER_RUN    31u  /* in a state: not a power of two */
 #define CAIRN__ORDER_MASK   31u
 
 enum cairn__chunk_kind {

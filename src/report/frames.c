@@ -151,6 +151,30 @@ static void report_owners(const struct cairn_frames_stats *stats,
     }
 }
 
+/* What is allocated, by size. */
+static void report_orders(const struct cairn_frames *frames,
+                          const struct cairn_sink *sink)
+{
+    char size[CAIRN_SIZE_TEXT_BYTES];
+    struct cairn_frames_census census;
+
+    cairn_frames_count(frames, cairn_frames_begin(frames),
+                       cairn_frames_end(frames), &census);
+    for (cairn_order order = 0; order <= CAIRN_ORDER_MAX; order++) {
+        uint64_t count = census.blocks[order];
+
+        if (count != 0)
+            cairn__report_line(
+                sink, "  %14llu block%s of %s (order %u)",
+                (unsigned long long)count, count == 1 ? "" : "s",
+                cairn_format_size(size, CAIRN_FRAME_SIZE << order), order);
+    }
+    if (census.runs != 0)
+        cairn__report_line(sink, "  %14llu run%s of other lengths",
+                           (unsigned long long)census.runs,
+                           census.runs == 1 ? "" : "s");
+}
+
 /* Free memory of a zone, as part of all that the zone has. */
 static void report_zone(const struct cairn_frames *frames, const char *name,
                         uint64_t first, uint64_t end,
@@ -200,6 +224,7 @@ void cairn_report_frames(struct cairn_frames *frames,
     for (unsigned cpu = 0; cpu < frames->config.cpu_count; cpu++)
         report_magazine(&frames->cpus[cpu], cpu, sink);
     report_owners(&stats, sink);
+    report_orders(frames, sink);
     report_zones(frames, sink);
     cairn__report_line(sink, "metadata %s, %u.%03u %% of memory",
                        cairn_format_size(size, stats.metadata_bytes),
