@@ -16,7 +16,6 @@
 
 #include "bench/bench.h"
 #include <string.h>
-#include <x86intrin.h>
 
 static struct {
     uint64_t *words; /* 1: free */
@@ -26,23 +25,7 @@ static struct {
     uint64_t cursor; /* word in which the last search ended */
 } bitmap;
 
-/* In a line of its own. */
-static struct {
-    uint32_t word __attribute__((aligned(128)));
-} lock;
-
-static void acquire(void)
-{
-    while (__atomic_exchange_n(&lock.word, 1, __ATOMIC_ACQUIRE) != 0) {
-        while (__atomic_load_n(&lock.word, __ATOMIC_RELAXED) != 0)
-            _mm_pause();
-    }
-}
-
-static void release(void)
-{
-    __atomic_store_n(&lock.word, 0, __ATOMIC_RELEASE);
-}
+static struct bench_lock lock;
 
 void bench_bitmap_init(uint64_t frames)
 {
@@ -134,12 +117,12 @@ bench_bitmap_alloc(struct cairn_frames *unused, cairn_order order,
     bool is_found;
 
     (void)unused, (void)flags, (void)owner;
-    acquire();
+    bench_acquire(&lock);
     if (order == 0)
         is_found = take_small(0, out);
     else
         is_found = order <= 6 ? take_small(order, out) : take_large(order, out);
-    release();
+    bench_release(&lock);
     return is_found ? CAIRN_OK : CAIRN_NO_MEMORY;
 }
 
@@ -154,12 +137,12 @@ give(cairn_pfn first, unsigned order)
     if (first.value >= bitmap.frames ||
         first.value % ((uint64_t)1 << order) != 0)
         return CAIRN_NOT_MEMORY;
-    acquire();
+    bench_acquire(&lock);
     for (unsigned i = 0; i < words; i++)
         was_free |= (bitmap.words[at + i] & mask) != 0;
     for (unsigned i = 0; i < words && !was_free; i++)
         bitmap.words[at + i] |= mask;
-    release();
+    bench_release(&lock);
     return was_free ? CAIRN_DOUBLE_FREE : CAIRN_OK;
 }
 

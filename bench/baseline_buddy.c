@@ -21,7 +21,6 @@
 
 #include "bench/bench.h"
 #include <string.h>
-#include <x86intrin.h>
 
 #define ORDERS      11
 #define CACHE_LIMIT 64
@@ -45,28 +44,12 @@ static struct {
     uint32_t heads[ORDERS];
 } buddy;
 
-/* In a line of its own. */
-static struct {
-    uint32_t word __attribute__((aligned(128)));
-} lock;
+static struct bench_lock lock;
 
 static _Thread_local struct {
     uint32_t count;
     uint32_t frames[CACHE_LIMIT];
 } cache;
-
-static void acquire(void)
-{
-    while (__atomic_exchange_n(&lock.word, 1, __ATOMIC_ACQUIRE) != 0) {
-        while (__atomic_load_n(&lock.word, __ATOMIC_RELAXED) != 0)
-            _mm_pause();
-    }
-}
-
-static void release(void)
-{
-    __atomic_store_n(&lock.word, 0, __ATOMIC_RELEASE);
-}
 
 /* ---- The lists; the lock is held ----------------------------------------- */
 
@@ -132,7 +115,7 @@ static inline void give(uint32_t frame, unsigned order)
 
 static BENCH_NOINLINE bool refill(void)
 {
-    acquire();
+    bench_acquire(&lock);
     while (cache.count < CACHE_BATCH) {
         uint32_t frame = take(0);
 
@@ -141,17 +124,17 @@ static BENCH_NOINLINE bool refill(void)
         buddy.states[frame] = STATE_CACHED;
         cache.frames[cache.count++] = frame;
     }
-    release();
+    bench_release(&lock);
     return cache.count > 0;
 }
 
 /* The older half goes back. */
 static BENCH_NOINLINE void flush(uint32_t count)
 {
-    acquire();
+    bench_acquire(&lock);
     for (uint32_t i = 0; i < count; i++)
         give(cache.frames[i], 0);
-    release();
+    bench_release(&lock);
     cache.count -= count;
     memmove(cache.frames, cache.frames + count,
             cache.count * sizeof(cache.frames[0]));
@@ -210,9 +193,9 @@ bench_buddy_alloc(struct cairn_frames *unused, cairn_order order,
             return CAIRN_NO_MEMORY;
         frame = cache.frames[--cache.count];
     } else {
-        acquire();
+        bench_acquire(&lock);
         frame = take(order);
-        release();
+        bench_release(&lock);
         if (frame == NOBODY)
             return CAIRN_NO_MEMORY;
     }
@@ -239,8 +222,8 @@ BENCH_NOINLINE enum cairn_status bench_buddy_free(struct cairn_frames *unused,
         cache.frames[cache.count++] = (uint32_t)first.value;
         return CAIRN_OK;
     }
-    acquire();
+    bench_acquire(&lock);
     give((uint32_t)first.value, order);
-    release();
+    bench_release(&lock);
     return CAIRN_OK;
 }

@@ -61,6 +61,26 @@ void bench_unmap(void *memory, size_t bytes);
 /* Have the host use large pages there when it is touched first. */
 void bench_prefer_large_pages(void *memory, size_t bytes);
 
+/* ---- A lock for baselines ------------------------------------------------ */
+
+/* Test and set, in a cache line of its own. */
+struct bench_lock {
+    uint32_t word __attribute__((aligned(128)));
+};
+
+static inline void bench_acquire(struct bench_lock *lock)
+{
+    while (__atomic_exchange_n(&lock->word, 1, __ATOMIC_ACQUIRE) != 0) {
+        while (__atomic_load_n(&lock->word, __ATOMIC_RELAXED) != 0)
+            __builtin_ia32_pause();
+    }
+}
+
+static inline void bench_release(struct bench_lock *lock)
+{
+    __atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE);
+}
+
 /* ---- Measuring ----------------------------------------------------------- */
 
 #define BENCH_VALUES_MAX 2
