@@ -396,59 +396,66 @@ static inline bool has_state(cairn_pfn first, enum cairn__chunk_kind kind)
             first.value % CAIRN__CHUNK_FRAMES == 0);
 }
 
-/* The frame's state and its chunk's kind; ABSENT: there is none. */
+/* Find the block's state, and its chunk's kind; ABSENT: there is none. */
 CAIRN_INLINE enum cairn__chunk_kind locate(const struct cairn_frames *frames,
-                                           cairn_pfn first,
-                                           struct cairn__block *out)
+                                           struct cairn__block *block)
 {
+    uint64_t pfn = block->first.value;
     struct cairn__section *section;
 
-    if (!cairn__frames_covers(frames, first))
+    if (!cairn__frames_covers(frames, block->first))
         return CAIRN__CHUNK_ABSENT;
-    section = cairn__slot_section(cairn__frames_slot(frames, first));
-    out->first = first;
-    out->state = &section->states[first.value % CAIRN__SECTION_FRAMES];
-    return cairn__section_kind(section, cairn__frames_chunk_number(first));
+    section = cairn__slot_section(cairn__frames_slot(frames, block->first));
+    block->state = &section->states[pfn % CAIRN__SECTION_FRAMES];
+    return cairn__section_kind(section,
+                               cairn__frames_chunk_number(block->first));
 }
 
-/* The common path: a single frame, and room for it in the magazine. */
-CAIRN_INLINE bool free_single(struct cairn_frames *frames, cairn_pfn first)
+/*
+ * The common path of larger blocks, and then all others; interrupts are off
+ * since `irq`.  Apart, as alloc_block is.
+ */
+static CAIRN_NOINLINE enum cairn_status free_other(struct cairn_frames *frames,
+                                                   struct cairn__block block,
+                                                   enum cairn__chunk_kind kind,
+                                                   unsigned long irq)
 {
-    unsigned long irq = cairn_platform_irq_save();
-    struct cairn__block block;
-    enum cairn__chunk_kind kind = locate(frames, first, &block);
-    bool is_done = kind >= CAIRN__CHUNK_SPARSE &&
-                   keep_single(own_cpu(frames), block, kind);
+    bool is_done =
+        has_state(block.first, kind) && keep_block(own_cpu(frames), block);
 
     cairn_platform_irq_restore(irq);
-    return is_done;
-}
-
-/* The common path of larger blocks; apart, as alloc_block is. */
-static CAIRN_NOINLINE enum cairn_status free_block(struct cairn_frames *frames,
-                                                   cairn_pfn first)
-{
-    unsigned long irq = cairn_platform_irq_save();
-    struct cairn__block block;
-    enum cairn__chunk_kind kind = locate(frames, first, &block);
-    bool is_done = has_state(first, kind) && keep_block(own_cpu(frames), block);
-
-    cairn_platform_irq_restore(irq);
-    return is_done ? CAIRN_OK : free_any(frames, first, ANY_ORDER);
+    return is_done ? CAIRN_OK : free_any(frames, block.first, ANY_ORDER);
 }
 
 enum cairn_status cairn_frames_free(struct cairn_frames *frames,
                                     cairn_pfn first)
 {
-    return free_single(frames, first) ? CAIRN_OK : free_block(frames, first);
+    unsigned long irq = cairn_platform_irq_save();
+    struct cairn__block block = {first, NULL};
+    enum cairn__chunk_kind kind = locate(frames, &block);
+
+    if (kind >= CAIRN__CHUNK_SPARSE &&
+        keep_single(own_cpu(frames), block, kind)) {
+        cairn_platform_irq_restore(irq);
+        return CAIRN_OK;
+    }
+    return free_other(frames, block, kind, irq);
+}
+
+/* Is it an allocated single frame?  It may be freed before one can look. */
+static bool is_single(const struct cairn_frames *frames, cairn_pfn first)
+{
+    struct cairn__block block = {first, NULL};
+
+    return locate(frames, &block) >= CAIRN__CHUNK_SPARSE &&
+           cairn__state_single_owner(*block.state) < CAIRN_OWNER_COUNT;
 }
 
 enum cairn_status cairn_frames_free_order(struct cairn_frames *frames,
                                           cairn_pfn first, cairn_order order)
 {
-    if (order == 0)
-        return free_single(frames, first) ? CAIRN_OK
-                                          : free_any(frames, first, 0);
+    if (order == 0 && is_single(frames, first))
+        return cairn_frames_free(frames, first);
     return order > CAIRN_ORDER_MAX ? CAIRN_WRONG_SIZE
                                    : free_any(frames, first, order);
 }
