@@ -159,14 +159,21 @@ struct cairn_frames {
  *   map     finished; the metadata are taken out of its usable memory as
  *           CAIRN_MEMORY_KERNEL
  *   early   on that map (else it panics); what it has handed out belongs to
- *           CAIRN_OWNER_BOOT and can be freed; it hands out nothing more.  NULL
- *           if nothing was handed out.
- *   config  NULL for the default
+ *           CAIRN_OWNER_BOOT and can be freed, and so does what is recorded in
+ *           its log or on its skip list; it hands out nothing more.  NULL if
+ *           nothing was handed out.  Ranges that were drained out of its log
+ *           are the caller's to reserve in the map first.
+ *   config  copied; NULL for the default
  *
- * Returns  CAIRN_OK; CAIRN_IN_USE, a second call; CAIRN_NO_MEMORY_MAP;
- *          CAIRN_NO_MEMORY, no room for the metadata; CAIRN_BAD_ARGUMENT.
+ * Returns  CAIRN_OK; CAIRN_IN_USE, a second call; CAIRN_NO_MEMORY_MAP, the map
+ *          is not finished; CAIRN_NO_MEMORY, no room for the metadata, and
+ *          `frames` is zero-filled again; CAIRN_BAD_ARGUMENT.
+ * Context  one CPU, once, before others call anything of `frames`.  Until it
+ *          has returned CAIRN_OK, allocating gets CAIRN_BAD_ARGUMENT, freeing
+ *          CAIRN_NOT_MEMORY, and asking for numbers panics.
  * Cost     a few ns for each 128 MiB of memory; the tree engine touches no
- *          metadata of chunks that it does not need.
+ *          metadata of chunks that it does not need.  What is taken over from
+ *          the early allocator costs a step a frame.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_frames_init(struct cairn_frames *frames, struct cairn_memmap *map,
