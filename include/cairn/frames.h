@@ -367,6 +367,7 @@ void cairn_frames_expect_used(struct cairn_frames *frames,
 /* ---- Numbers ------------------------------------------------------------- */
 
 struct cairn_frames_stats {
+    cairn_pfn base; /* the lowest frame of memory; 0: there is none */
     uint64_t total_frames;
     uint64_t free_frames;   /* in the engine and in magazines */
     uint64_t cached_frames; /* of these: in magazines */
