@@ -18,7 +18,8 @@
  *        other things than free memory.
  *
  * FAILS  Before anything is given to the engine; then the map has lost what
- *        was reserved, which cannot matter, since there is no other allocator.
+ *        was reserved, which cannot matter, since there is no other allocator,
+ *        and the allocator is as it was before.
  *        If the early allocator has handed out what is none of the map's, its
  *        caller has mixed up two maps: panic, without locks.
  */

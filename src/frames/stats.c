@@ -1,5 +1,7 @@
 /*
  * frames/stats.c - numbers, and the checker of the front.
+ *
+ * TESTS  tests/frames_query.c, tests/frames_check.c
  */
 #include "base/lock.h"
 #include "frames/cache.h"
