@@ -195,6 +195,71 @@ CAIRN_TEST(C21_dma_misuse_panics_if_asked)
     CHECK_PANIC((void)cairn_dma_pool_free(&pool, block.phys), "DMA block");
 }
 
+/* Buffers of all sizes, aligned, below a limit and inside of boundaries. */
+static void use_buffers(void)
+{
+    struct cairn_dma_buffer buffers[ARENA_FRAMES];
+    unsigned count = 0;
+
+    for (uint64_t pages = 1; pages <= 4; pages++) {
+        const struct cairn_dma_request request = {
+            .bytes = pages * 0x1000 - 1,
+            .align = pages == 3 ? 0x4000 : 0,
+            .end = cairn_phys_of(cairn_pfn_make(arena.first + 40)),
+            .boundary = 0x8000,
+        };
+
+        while (count < pages * 6 &&
+               get(&request, &buffers[count]) == CAIRN_OK) {
+            const struct cairn_dma_buffer *buffer = &buffers[count++];
+            uint64_t last = buffer->phys.value + buffer->bytes - 1;
+
+            CHECK_EQ(buffer->phys.value / 0x8000, last / 0x8000);
+            CHECK(last < request.end.value);
+            CHECK_EQ(buffer->phys.value & (pages == 3 ? 0x3fff : 0xfff), 0);
+            CHECK(is_zero(buffer->virt, (size_t)buffer->bytes));
+            memset(buffer->virt, 0xee, (size_t)buffer->bytes);
+        }
+    }
+    CHECK(count >= 12);
+    while (count-- > 0)
+        CHECK_EQ(put(&buffers[count]), CAIRN_OK);
+    CHECK_EQ(frames_arena_free(), arena.total);
+}
+
+/* 20 blocks, each with its own number all over it. */
+static void use_pool(void)
+{
+    const struct cairn_dma_request request = {.bytes = 600, .boundary = 0x1000};
+    struct cairn_dma_block blocks[20];
+
+    CHECK_EQ(cairn_dma_pool_create(&pool, &arena.frames, &request, 0),
+             CAIRN_OK);
+    for (unsigned i = 0; i < 20; i++) {
+        CHECK_EQ(cairn_dma_pool_alloc(&pool, &blocks[i]), CAIRN_OK);
+        CHECK(is_zero(blocks[i].virt, 600));
+        memset(blocks[i].virt, (int)i + 1, 600);
+    }
+    CHECK_EQ(cairn_dma_pool_check(&pool), 0);
+    for (unsigned i = 0; i < 20; i++) {
+        CHECK_EQ(((const uint8_t *)blocks[i].virt)[0], i + 1);
+        CHECK_EQ(((const uint8_t *)blocks[i].virt)[599], i + 1);
+        CHECK_EQ(cairn_dma_pool_free(&pool, blocks[i].phys), CAIRN_OK);
+    }
+    CHECK_EQ(cairn_dma_pool_destroy(&pool), CAIRN_OK);
+    CHECK_EQ(frames_arena_free(), arena.total);
+}
+
+CAIRN_TEST(C21_dma_buffers_and_pools_on_all_engines)
+{
+    for (unsigned i = CAIRN_ENGINE_TREE; i <= CAIRN_ENGINE_FREELIST; i++) {
+        frames_arena_start_on((enum cairn_frames_engine)i, i % 2 == 0);
+        frames_arena_soil(DIRT);
+        use_buffers();
+        use_pool();
+    }
+}
+
 /* ---- Other cache policies ------------------------------------------------ */
 
 /* A mapper that counts, and maps where the window is. */

@@ -18,15 +18,12 @@ static void add(uint64_t first, uint64_t count)
              CAIRN_OK);
 }
 
-void frames_arena_start(enum cairn_misuse misuse, uint64_t hole_first,
-                        uint64_t hole_count)
+static void start(const struct cairn_frames_config *config, uint64_t hole_first,
+                  uint64_t hole_count)
 {
-    struct cairn_frames_config config = cairn_frames_config_default();
     uint64_t after = hole_first + hole_count;
     uint64_t phys;
 
-    config.misuse = misuse;
-    config.cpu_count = 1;
     (void)test_memory(ARENA_FRAMES << CAIRN_FRAME_SHIFT, &phys);
     memset(&arena, 0, sizeof(arena));
     arena.first = phys >> CAIRN_FRAME_SHIFT;
@@ -34,10 +31,30 @@ void frames_arena_start(enum cairn_misuse misuse, uint64_t hole_first,
     add(0, hole_first);
     add(after, ARENA_FRAMES - after);
     CHECK_EQ(cairn_memmap_finish(&arena.map, cairn_phys_make(0)), CAIRN_OK);
-    CHECK_EQ(cairn_frames_init(&arena.frames, &arena.map, NULL, &config),
+    CHECK_EQ(cairn_frames_init(&arena.frames, &arena.map, NULL, config),
              CAIRN_OK);
     arena.total = frames_arena_free();
     CHECK(arena.total >= 16);
+}
+
+void frames_arena_start(enum cairn_misuse misuse, uint64_t hole_first,
+                        uint64_t hole_count)
+{
+    struct cairn_frames_config config = cairn_frames_config_default();
+
+    config.misuse = misuse;
+    config.cpu_count = 1;
+    start(&config, hole_first, hole_count);
+}
+
+void frames_arena_start_on(enum cairn_frames_engine engine, bool has_magazines)
+{
+    struct cairn_frames_config config = cairn_frames_config_default();
+
+    config.engine = engine;
+    config.has_magazines = has_magazines;
+    config.cpu_count = 1;
+    start(&config, 0, 0);
 }
 
 uint64_t frames_arena_free(void)

@@ -28,6 +28,9 @@ extern struct frames_arena arena;
 void frames_arena_start(enum cairn_misuse misuse, uint64_t hole_first,
                         uint64_t hole_count);
 
+/* The same on another engine; at most four starts in a test. */
+void frames_arena_start_on(enum cairn_frames_engine engine, bool has_magazines);
+
 /* Free frames now. */
 uint64_t frames_arena_free(void);
 

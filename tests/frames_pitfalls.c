@@ -252,6 +252,59 @@ CAIRN_TEST(pitfall_mio_a_machine_of_three_frames)
     on_all_as_set(three_frames);
 }
 
+/* What no range of the map covers is nobody's: the hole of the PCI devices. */
+static void with_holes(struct frames_build *build)
+{
+    uint32_t count;
+
+    on_claim_none();
+    count = on_exhaust(build, 0, 0); /* claims only what zones have */
+    CHECK_EQ(count, frames_build_total(build));
+    for (unsigned i = 0; i + 1 < build->zone_count; i++) {
+        uint64_t hole = build->zones[i].first + build->zones[i].count;
+
+        CHECK_EQ(on_give(build, hole), CAIRN_NOT_MEMORY);
+        CHECK_EQ(on_give(build, build->zones[i + 1].first - 1),
+                 CAIRN_NOT_MEMORY);
+    }
+    on_give_all(build, count);
+    CHECK_EQ(on_take_run(build, count, 1), ON_NONE);
+}
+
+CAIRN_TEST(pitfall_theseus_holes_between_ranges_are_never_handed_out)
+{
+    uint64_t first;
+
+    on_take_arena(&on_machine);
+    frames_build_zones(&on_machine);
+    first = on_machine.zones[0].first;
+    on_machine.zones[0].count = 700;
+    on_machine.zones[3] = on_machine.zones[1]; /* above the hole to 4 GiB */
+    on_machine.zones[1] = (struct frames_zone){first + 705, 900, false};
+    on_machine.zones[2] = (struct frames_zone){first + 2700, 300, false};
+    on_machine.zone_count = 4;
+    on_all_as_set(with_holes);
+}
+
+/* Nobody can make it memory. */
+static void frame_0(struct frames_build *build)
+{
+    const uint64_t ends[] = {1, 2, 512, 32768};
+    uint64_t total = on_free_frames(build);
+
+    for (unsigned i = 0; i < 4; i++)
+        CHECK_EQ(cairn_frames_add(
+                     &build->frames,
+                     cairn_phys_range_make(0, ends[i] << CAIRN_FRAME_SHIFT)),
+                 CAIRN_BAD_ARGUMENT);
+    CHECK_EQ(on_free_frames(build), total);
+}
+
+CAIRN_TEST(pitfall_theseus_frame_0_cannot_be_added)
+{
+    on_all(frame_0);
+}
+
 /* ---- Short-lived and lasting frames -------------------------------------- */
 
 /* A frame of the kernel among those of processes keeps no chunk from being

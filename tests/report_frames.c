@@ -108,6 +108,9 @@ CAIRN_TEST(C19_report_of_frames)
     line_count = 0;
     cairn_report_frames(&arena.frames, &sink);
     CHECK(has_line("frames: tree engine, magazines, 1 CPU"));
+    cairn_format(wanted, sizeof(wanted), "  base               0x%012llx",
+                 (unsigned long long)arena.first << CAIRN_FRAME_SHIFT);
+    CHECK(has_line(wanted));
     cairn_format(wanted, sizeof(wanted), "%14llu frames  100.0 %%",
                  (unsigned long long)arena.total);
     CHECK(has_line(wanted));

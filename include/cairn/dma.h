@@ -81,7 +81,9 @@ struct cairn_dma_buffer {
  *          CAIRN_NOT_REACHABLE, the policy is not write-back or no window
  *          covers the frames, and there is no mapper or it refused;
  *          CAIRN_BAD_ARGUMENT.
- * Cost     cairn_frames_alloc_run, at most twice, and clearing the frames.
+ * Cost     cairn_frames_alloc_run, and clearing the frames.  Where the lowest
+ *          run crosses a boundary it is asked once more; beyond 1 GiB, once for
+ *          each boundary that is tried.
  * Example  64 KiB that an ISA device shall fill:
  *          {.bytes = 0x10000, .end = {0x1000000}, .boundary = 0x10000}
  */
@@ -93,11 +95,13 @@ cairn_dma_alloc(struct cairn_frames *frames,
 /*
  * Free it; the device must not use it any more.
  *
+ *   frames  where it came from
  *   buffer  emptied on CAIRN_OK, so that a second call is noticed
  *
  * Returns  CAIRN_OK; CAIRN_DOUBLE_FREE, it is free or was emptied;
  *          CAIRN_NOT_FIRST, CAIRN_WRONG_SIZE, CAIRN_NOT_MEMORY, it is no DMA
- *          buffer of these frames.
+ *          buffer of these frames.  Nothing has changed then.
+ * Cost     the mapper's unmap, and linear in the frames, twice.
  */
 enum cairn_status cairn_dma_free(struct cairn_frames *frames,
                                  struct cairn_dma_buffer *buffer);
@@ -139,19 +143,30 @@ struct cairn_dma_block {
  *   slab_blocks  blocks of a slab, up to CAIRN_DMA_SLAB_BLOCKS_MAX; 0 for
  *                CAIRN_DMA_SLAB_BLOCKS
  *
+ *   frames       where slabs come from; kept, as is the block's mapper
+ *
  * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT, also if a slab would have 4 GiB.
+ * Context  nobody else uses the pool yet.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_dma_pool_create(struct cairn_dma_pool *pool, struct cairn_frames *frames,
                       const struct cairn_dma_request *block,
                       unsigned slab_blocks);
 
-/* Give everything back: CAIRN_OK; CAIRN_IN_USE, a block is still out. */
+/*
+ * Give everything back; the pool must be created anew before it is used again.
+ *
+ * Returns  CAIRN_OK; CAIRN_IN_USE, a block is still out: slabs without any are
+ *          gone, the rest of the pool goes on.
+ * Context  nobody else uses the pool any more.
+ */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_dma_pool_destroy(struct cairn_dma_pool *pool);
 
 /*
  * Hand out one block, zeroed.
+ *
+ *   out  written only on CAIRN_OK
  *
  * Returns  CAIRN_OK; CAIRN_NO_SPACE, all of CAIRN_DMA_SLABS_MAX slabs are full;
  *          what cairn_dma_alloc returns when the pool has to grow.
@@ -165,12 +180,17 @@ cairn_dma_pool_alloc(struct cairn_dma_pool *pool, struct cairn_dma_block *out);
  *
  * Returns  CAIRN_OK; CAIRN_DOUBLE_FREE, it is free; CAIRN_NOT_FIRST, it lies
  *          inside a block; CAIRN_NOT_MEMORY, it is none of the pool's.
- * Cost     linear in the slabs, of which there are few.
+ * Cost     linear in the slabs, of which there are few, under the pool's lock.
  */
 enum cairn_status cairn_dma_pool_free(struct cairn_dma_pool *pool,
                                       cairn_phys block);
 
-/* Free every slab of which no block is out.  Returns how many frames. */
+/*
+ * Free every slab of which no block is out.  Returns how many frames.
+ *
+ * Cost     linear in the slabs, and cairn_dma_free for each that goes, without
+ *          the pool's lock.
+ */
 uint64_t cairn_dma_pool_trim(struct cairn_dma_pool *pool);
 
 struct cairn_dma_pool_stats {
@@ -179,10 +199,14 @@ struct cairn_dma_pool_stats {
     unsigned free_blocks;
 };
 
+/* A snapshot, under the pool's lock; linear in the slabs. */
 void cairn_dma_pool_stats(struct cairn_dma_pool *pool,
                           struct cairn_dma_pool_stats *out);
 
-/* Verify the invariants that src/frames/dma.c numbers; 0 if all hold. */
+/*
+ * Verify the invariants that src/frames/dma.c numbers; 0 if all hold.  Linear
+ * in the frames of all slabs, under the pool's lock.
+ */
 unsigned cairn_dma_pool_check(struct cairn_dma_pool *pool);
 
 CAIRN_END_DECLS

@@ -13,8 +13,11 @@
  *          (a frame freed twice, never allocated, not memory, in the middle of
  *          a block), unless the configuration asks for a panic; either way
  *          nothing has changed.
- * Locking  Callable from any context but NMI and #MC, on any CPU, interrupts
- *          on or off.  Never sleeps.
+ * Locking  Unless a function says otherwise, callable from any context but NMI
+ *          and #MC, on any CPU, interrupts on or off.  Never sleeps, but what
+ *          empties magazines waits for other CPUs, one after the other, with
+ *          cairn_platform_quiesce: cairn_frames_drain, _consume, _remove, and
+ *          an allocation that finds no memory otherwise.
  * Engines  Which free frame is handed out is the engine's business; see enum
  *          cairn_frames_engine.
  */
@@ -69,7 +72,8 @@ struct cairn_frames;
 struct cairn_frames_config {
     enum cairn_frames_engine engine;
     enum cairn_misuse misuse;
-    bool has_magazines; /* per-CPU caches; engines' documents say no */
+    bool has_magazines; /* per-CPU caches; without them bitmap and freelist
+                           keep their promise: the lowest that fits */
     /*
      * The search for a single frame goes on from where the last one ended, or
      * from the frame freed since.  Bitmap engine without magazines only.
@@ -88,8 +92,9 @@ struct cairn_frames_config {
      */
     uint64_t span;
     /*
-     * Called without locks when an allocation is about to fail: give memory
-     * back and return true to have it tried again.  May be NULL.
+     * Called without locks, in the context of the caller, when an allocation
+     * of `frames` frames is about to fail: give memory back and return true to
+     * have it tried again; false ends it.  May be NULL.
      */
     bool (*reclaim)(void *context, uint64_t frames);
     void *context; /* handed to reclaim */
@@ -160,14 +165,21 @@ struct cairn_frames {
  *   map     finished; the metadata are taken out of its usable memory as
  *           CAIRN_MEMORY_KERNEL
  *   early   on that map (else it panics); what it has handed out belongs to
- *           CAIRN_OWNER_BOOT and can be freed; it hands out nothing more.  NULL
- *           if nothing was handed out.
- *   config  NULL for the default
+ *           CAIRN_OWNER_BOOT and can be freed, and so does what is recorded in
+ *           its log or on its skip list; it hands out nothing more.  NULL if
+ *           nothing was handed out.  Ranges that were drained out of its log
+ *           are the caller's to reserve in the map first.
+ *   config  copied; NULL for the default
  *
- * Returns  CAIRN_OK; CAIRN_IN_USE, a second call; CAIRN_NO_MEMORY_MAP;
- *          CAIRN_NO_MEMORY, no room for the metadata; CAIRN_BAD_ARGUMENT.
+ * Returns  CAIRN_OK; CAIRN_IN_USE, a second call; CAIRN_NO_MEMORY_MAP, the map
+ *          is not finished; CAIRN_NO_MEMORY, no room for the metadata, and
+ *          `frames` is zero-filled again; CAIRN_BAD_ARGUMENT.
+ * Context  one CPU, once, before others call anything of `frames`.  Until it
+ *          has returned CAIRN_OK, allocating gets CAIRN_BAD_ARGUMENT, freeing
+ *          CAIRN_NOT_MEMORY, and asking for numbers panics.
  * Cost     a few ns for each 128 MiB of memory; the tree engine touches no
- *          metadata of chunks that it does not need.
+ *          metadata of chunks that it does not need.  What is taken over from
+ *          the early allocator costs a step a frame.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_frames_init(struct cairn_frames *frames, struct cairn_memmap *map,
@@ -181,13 +193,18 @@ cairn_frames_init(struct cairn_frames *frames, struct cairn_memmap *map,
  *
  *   order  0 .. CAIRN_ORDER_MAX
  *   flags  any of CAIRN_FRAME_*
+ *   owner  below CAIRN_OWNER_COUNT; frames of CAIRN_OWNER_USER are expected
+ *          back sooner than others
  *   out    first frame of the block; written only on CAIRN_OK
  *
  * Returns  CAIRN_OK; CAIRN_NO_MEMORY, no such block is free, in no CPU's
  *          magazine either; CAIRN_NOT_REACHABLE, it cannot be cleared because
  *          no window covers it; CAIRN_BAD_ARGUMENT.
- * Cost     order 0: O(1), no lock while this CPU's magazine is not empty.
- *          Clearing comes on top, after unlocking.
+ * Cost     orders 0 to 4 and 9: O(1), no lock while this CPU's magazine is not
+ *          empty; else what the engine's file says, under the engine lock with
+ *          interrupts off, independent of the size of memory but for the depth
+ *          of its index.  Before it fails it empties all magazines and asks
+ *          config.reclaim.  Clearing comes on top, after unlocking.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_frames_alloc(struct cairn_frames *frames, cairn_order order,
@@ -201,12 +218,17 @@ cairn_frames_alloc(struct cairn_frames *frames, cairn_order order,
  *          engine or in some CPU's magazine; CAIRN_NOT_FIRST, it lies inside a
  *          block or run that is allocated; CAIRN_NOT_MEMORY, no memory of this
  *          allocator: a hole, reserved, its own metadata, removed, any number.
- * Cost     order 0: O(1), no lock unless this CPU's magazine is full.
+ * Cost     orders 0 to 4 and 9: O(1), no lock unless this CPU's magazine is
+ *          full; other blocks as the engine's file says; runs linear in their
+ *          frames, a store each.
  */
 enum cairn_status cairn_frames_free(struct cairn_frames *frames,
                                     cairn_pfn first);
 
-/* The same, and CAIRN_WRONG_SIZE unless it is a block of that order. */
+/*
+ * The same, and CAIRN_WRONG_SIZE unless it is a block of that order: also for a
+ * run, whatever its length, and for an order beyond CAIRN_ORDER_MAX.
+ */
 enum cairn_status cairn_frames_free_order(struct cairn_frames *frames,
                                           cairn_pfn first, cairn_order order);
 
@@ -248,8 +270,12 @@ cairn_frames_alloc_run(struct cairn_frames *frames,
  * blocks and runs that was: all of it or, if a frame in there is not allocated
  * or a block reaches beyond the range, nothing.
  *
- * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT, count is 0; CAIRN_WRONG_SIZE, a block
- *          reaches beyond the end; what cairn_frames_free returns.
+ * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT, count is 0 or the range wraps;
+ *          CAIRN_WRONG_SIZE, a block reaches beyond the end; what
+ *          cairn_frames_free returns.
+ * Context  as all; nobody else may free frames of the range meanwhile.
+ * Cost     a look-up and a release for each block, linear in the frames of
+ *          runs.
  */
 enum cairn_status cairn_frames_free_range(struct cairn_frames *frames,
                                           cairn_pfn first, uint64_t count);
@@ -257,7 +283,7 @@ enum cairn_status cairn_frames_free_range(struct cairn_frames *frames,
 /* ---- Questions ----------------------------------------------------------- */
 
 enum cairn_frame_usage {
-    CAIRN_FRAME_FREE, /* in the engine, or in some CPU\'s magazine */
+    CAIRN_FRAME_FREE, /* in the engine, or in some CPU's magazine */
     CAIRN_FRAME_ALLOCATED,
     CAIRN_FRAME_ABSENT /* no memory of this allocator */
 };
@@ -270,7 +296,15 @@ struct cairn_frame_info {
     cairn_order order;      /* of an allocated block; CAIRN_ORDER_RUN: a run */
 };
 
-/* What is known about a frame; ABSENT for any number out of range. */
+/*
+ * What is known about a frame; ABSENT for any number out of range.
+ *
+ * Context  takes no lock: true as long as nobody allocates or frees that frame
+ *          meanwhile.
+ * Cost     O(1) for a frame that is not allocated; else a step for each frame
+ *          back to the first of the block or run, 2 MiB a step in blocks of
+ *          order 9 and more, and for a run one for each of its frames.
+ */
 struct cairn_frame_info cairn_frames_info(const struct cairn_frames *frames,
                                           cairn_pfn pfn);
 
@@ -284,8 +318,9 @@ struct cairn_frames_census {
 };
 
 /*
- * Count [first, end).
+ * Count [first, end); `out` is overwritten.
  *
+ * Context  as cairn_frames_info.
  * Cost     a step for each 128 MiB in which nothing has ever been allocated or
  *          which has no memory; else linear in chunks of 2 MiB, and in blocks
  *          and free frames of chunks that are split.
@@ -293,11 +328,19 @@ struct cairn_frames_census {
 void cairn_frames_count(const struct cairn_frames *frames, cairn_pfn first,
                         cairn_pfn end, struct cairn_frames_census *out);
 
-/* The first frame that is covered, and the one after the last. */
+/*
+ * The first frame that the directory covers, and the one after the last: whole
+ * sections of 128 MiB, holes included.  cairn_frames_stats has the lowest frame
+ * that is memory.  Constant after init; both 0 before.
+ */
 cairn_pfn cairn_frames_begin(const struct cairn_frames *frames);
 cairn_pfn cairn_frames_end(const struct cairn_frames *frames);
 
-/* Single frames for page tables and the like; owner CAIRN_OWNER_TABLE. */
+/*
+ * The allocator as a source of single frames, without copying it: alloc takes
+ * for CAIRN_OWNER_KERNEL and leaves the reserve alone, alloc_table takes for
+ * CAIRN_OWNER_TABLE and may draw on it.
+ */
 struct cairn_source cairn_frames_source(struct cairn_frames *frames);
 
 /* ---- Memory that comes and goes ------------------------------------------ */
@@ -307,13 +350,17 @@ struct cairn_source cairn_frames_source(struct cairn_frames *frames);
  * was reclaimed.  Where no metadata exist for it, they are taken out of the
  * beginning of the range itself: 40 KiB for each 128 MiB.
  *
- * Of add, remove, reclaim and consume only one may run at a time.
+ * Of add, remove, reclaim and consume only one may run at a time; others may
+ * allocate and free meanwhile.
  *
- * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT, not aligned or empty; CAIRN_IN_USE,
- *          some of it is the allocator's already; CAIRN_NO_SPACE, below the
+ * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT, not aligned, empty, or with frame 0;
+ *          CAIRN_IN_USE, some of it is the allocator's already;
+ *          CAIRN_NO_SPACE, below the
  *          memory that the map had or beyond config.span, or nothing would be
  *          left of it but metadata; CAIRN_NOT_REACHABLE, no window covers its
  *          metadata.
+ * Cost     linear in the 2 MiB chunks of the range and, with bitmap and
+ *          freelist, in its frames, 64 a step, under the engine lock.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_frames_add(struct cairn_frames *frames, struct cairn_phys_range range);
@@ -325,7 +372,9 @@ cairn_frames_add(struct cairn_frames *frames, struct cairn_phys_range range);
  *
  * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT; CAIRN_IN_USE, a frame of it is not
  *          free, or memory outside of the range needs metadata inside: nothing
- *          has changed.
+ *          has changed, but that magazines are empty.
+ * Cost     empties all magazines; linear in the frames of the range, under the
+ *          engine lock.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_frames_remove(struct cairn_frames *frames, struct cairn_phys_range range);
@@ -341,7 +390,10 @@ cairn_frames_remove(struct cairn_frames *frames, struct cairn_phys_range range);
  *             never becomes free.
  *
  * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT; CAIRN_NO_SPACE, the map has no room
- *          for that many ranges: what came before is reclaimed, and counted.
+ *          for that many ranges: what came before is reclaimed, and counted;
+ *          what cairn_frames_add returns.
+ * Context  the caller sees to it that nobody else uses the map.
+ * Cost     cairn_frames_add and cairn_memmap_reclaim for each range.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_frames_reclaim(struct cairn_frames *frames, struct cairn_memmap *map,
@@ -350,20 +402,30 @@ cairn_frames_reclaim(struct cairn_frames *frames, struct cairn_memmap *map,
 
 /*
  * Late news of the boot: whatever is free in the range belongs to
- * CAIRN_OWNER_BOOT from now on.  Rounded outwards to pages.
+ * CAIRN_OWNER_BOOT from now on, in blocks of one frame.  Rounded outwards to
+ * pages; what is no memory, or in use already, stays as it is.
  *
  * Returns  how many frames were free.
+ * Context  see cairn_frames_add.
+ * Cost     empties all magazines; the engine lock, and a run of one frame, for
+ *          each frame of the range that the directory covers.
  */
 uint64_t cairn_frames_consume(struct cairn_frames *frames,
                               struct cairn_phys_range range);
 
-/* Panic, naming the address, if a frame of the range is free. */
+/*
+ * Panic, naming the address, if a frame that the range touches is free, in the
+ * engine or in a magazine.  What is no memory is not free.
+ *
+ * Cost     cairn_frames_info for each frame of the range.
+ */
 void cairn_frames_expect_used(struct cairn_frames *frames,
                               struct cairn_phys_range range);
 
 /* ---- Numbers ------------------------------------------------------------- */
 
 struct cairn_frames_stats {
+    cairn_pfn base; /* the lowest frame of memory; 0: there is none */
     uint64_t total_frames;
     uint64_t free_frames;   /* in the engine and in magazines */
     uint64_t cached_frames; /* of these: in magazines */
@@ -372,17 +434,36 @@ struct cairn_frames_stats {
     uint64_t free_2mib;      /* whole free chunks */
 };
 
-/* A snapshot; exact while no other CPU allocates or frees. */
+/*
+ * A snapshot; exact while no other CPU allocates or frees.
+ *
+ * Cost     linear in CPUs and in sections of 128 MiB, under the engine lock.
+ */
 void cairn_frames_stats(struct cairn_frames *frames,
                         struct cairn_frames_stats *out);
 
-/* Is free memory, magazines not counted, below config.low_frames?  O(1). */
+/*
+ * Is free memory, magazines not counted, below config.low_frames?  O(1), takes
+ * the engine lock.
+ */
 bool cairn_frames_is_low(struct cairn_frames *frames);
 
-/* Verify all invariants, of front and engine; 0 if all hold. */
+/*
+ * Verify all invariants, of front and engine; 0 if all hold, else the number of
+ * one that does not (src/frames/stats.c, and 10 more than in the engine's
+ * file).  For tests: other CPUs must not allocate or free meanwhile.
+ *
+ * Cost     linear in the frames of memory that was ever used (tree) or of all
+ *          (bitmap, freelist), under the engine lock.
+ */
 unsigned cairn_frames_check(struct cairn_frames *frames);
 
-/* Empty the magazines of all CPUs into the engine. */
+/*
+ * Empty the magazines of all CPUs into the engine, so that blocks that lie in
+ * there can merge.  No memory is won that an allocation would not find itself.
+ *
+ * Context  that of cairn_platform_quiesce, which it calls once a CPU.
+ */
 void cairn_frames_drain(struct cairn_frames *frames);
 
 CAIRN_END_DECLS

@@ -10,8 +10,6 @@
 #include "monitor/text.h"
 #include <cairn/format.h>
 
-#define EVERYWHERE cairn_phys_range_make(0, CAIRN_PHYS_LIMIT)
-
 static void print_frames(const char *name, uint64_t frames)
 {
     char size[CAIRN_SIZE_TEXT_BYTES];
@@ -23,14 +21,10 @@ static void print_frames(const char *name, uint64_t frames)
 static int print_allocator(void)
 {
     struct cairn_frames_stats stats;
-    struct cairn_memory_range lowest = {{0}, {0}, CAIRN_MEMORY_NONE};
     cairn_frames_stats(&kernel.frames, &stats);
-    (void)cairn_memmap_next(&kernel.boot.map,
-                            CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_USABLE),
-                            EVERYWHERE, &lowest);
     monitor_heading("Physical memory");
     console_printf("  %-20s 0x%016llx\n", "base",
-                   (unsigned long long)lowest.start.value);
+                   (unsigned long long)cairn_phys_of(stats.base).value);
     print_frames("total", stats.total_frames);
     print_frames("used", stats.total_frames - stats.free_frames);
     print_frames("free", stats.free_frames);

@@ -15,7 +15,8 @@
  *
  * LOCKS  The engine lock is taken once for each batch.
  *
- * TESTS  tests/frames_cache.c, tests/host/frames_threads.c
+ * TESTS  tests/frames_random.c, tests/frames_misuse.c, all with and without
+ *        magazines; tests/host/frames_threads.c, proofs/magazine.pml
  */
 #include "frames/cache.h"
 

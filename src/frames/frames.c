@@ -166,11 +166,16 @@ CAIRN_INLINE bool take_fast(const struct request *request, unsigned magazine,
                             cairn_pfn *out)
 {
     unsigned long state = cairn_platform_irq_save();
-    struct cairn_frames_cpu *cpu = own_cpu(request->frames);
-    bool is_there = !cairn__cache_is_frozen(cpu) && cpu->counts[magazine] > 0;
+    struct cairn_frames_cpu *cpus = request->frames->cpus;
+    struct cairn_frames_cpu *cpu;
+    bool is_there = false;
 
-    if (is_there)
-        hand_out(cpu, request, pop(cpu, magazine), out);
+    if (cpus != NULL) { /* else the allocator has not been started */
+        cpu = &cpus[cairn_platform_cpu()];
+        is_there = !cairn__cache_is_frozen(cpu) && cpu->counts[magazine] > 0;
+        if (is_there)
+            hand_out(cpu, request, pop(cpu, magazine), out);
+    }
     cairn_platform_irq_restore(state);
     return is_there;
 }

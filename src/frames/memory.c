@@ -123,7 +123,7 @@ enum cairn_status cairn_frames_add(struct cairn_frames *frames,
     unsigned long state;
     uint64_t bare;
 
-    if (!is_range_valid(range))
+    if (!is_range_valid(range) || pfns.start == 0)
         return CAIRN_BAD_ARGUMENT;
     if (!is_covered(frames, pfns))
         return CAIRN_NO_SPACE;
@@ -380,7 +380,8 @@ static struct cairn__pfn_range touched(const struct cairn_frames *frames,
 {
     struct cairn__pfn_range pfns = {
         cairn_pfn_of(range.start).value,
-        (range.end.value + CAIRN_FRAME_SIZE - 1) >> CAIRN_FRAME_SHIFT,
+        cairn__page_up(cairn__min(range.end.value, CAIRN_PHYS_LIMIT)) >>
+            CAIRN_FRAME_SHIFT,
     };
 
     pfns.start = cairn__max(pfns.start, cairn_frames_begin(frames).value);

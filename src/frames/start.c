@@ -11,13 +11,15 @@
  *
  *        Then every usable range is given to the engine, and what the early
  *        allocator has handed out is taken out again, frame by frame, as
- *        blocks of CAIRN_OWNER_BOOT.
+ *        blocks of CAIRN_OWNER_BOOT; and so is what it was told that others
+ *        have taken, where the metadata do not come to lie either.
  *
  * COST   One directory entry a section; metadata only of sections that hold
  *        other things than free memory.
  *
  * FAILS  Before anything is given to the engine; then the map has lost what
- *        was reserved, which cannot matter, since there is no other allocator.
+ *        was reserved, which cannot matter, since there is no other allocator,
+ *        and the allocator is as it was before.
  *        If the early allocator has handed out what is none of the map's, its
  *        caller has mixed up two maps: panic, without locks.
  */
@@ -62,9 +64,40 @@ struct cairn_frames_config cairn_frames_config_default(void)
 /* Where metadata come from: usable memory, from the top down. */
 struct store {
     struct cairn_memmap *map;
+    const struct cairn_early *early; /* or NULL */
     uint64_t floor; /* the early allocator has handed out below */
     uint64_t taken; /* bytes */
 };
+
+/*
+ * Of the ranges that the early allocator knows to be taken, besides what it
+ * has handed out itself, number `i`: its log's, then those that it skips.
+ * NULL: there are no more.
+ */
+static const struct cairn_phys_range *
+recorded_range(const struct cairn_early *early, size_t i)
+{
+    if (early == NULL || i >= early->log_count + early->skip_count)
+        return NULL;
+    return i < early->log_count ? &early->log[i]
+                                : &early->skip[i - early->log_count];
+}
+
+/* Does something that is taken begin in or before [start, *end)?  Cut there. */
+static bool cut_at_record(const struct store *store, uint64_t start,
+                          uint64_t *end)
+{
+    const struct cairn_phys_range *range;
+    bool is_cut = false;
+
+    for (size_t i = 0; (range = recorded_range(store->early, i)) != NULL; i++) {
+        if (range->start.value >= *end || range->end.value <= start)
+            continue;
+        *end = cairn__page_down(range->start.value);
+        is_cut = true;
+    }
+    return is_cut;
+}
 
 /* The highest usable range below `limit`. */
 static bool highest_usable(const struct store *store, uint64_t limit,
@@ -86,21 +119,26 @@ static bool highest_usable(const struct store *store, uint64_t limit,
  * The highest `bytes` bytes of the range that can be reached, nearly: windows
  * often end in the middle of a range.  NULL: there are none.
  */
-static void *reach_in(const struct cairn_memory_range *range, uint64_t bytes,
+static void *reach_in(const struct store *store,
+                      const struct cairn_memory_range *range, uint64_t bytes,
                       uint64_t *start)
 {
-    uint64_t left = range->end.value - range->start.value;
+    uint64_t begin = range->start.value;
+    uint64_t end = range->end.value;
 
     if (bytes > SIZE_MAX)
         return NULL;
-    for (; left >= bytes; left -= cairn__min(left, SEARCH_STEP)) {
+    while (end > begin && end - begin >= bytes) {
         void *memory;
 
-        *start = range->start.value + left - bytes;
+        *start = end - bytes;
+        if (cut_at_record(store, *start, &end))
+            continue;
         memory =
             cairn_platform_phys_to_virt(cairn_phys_make(*start), (size_t)bytes);
         if (memory != NULL)
             return memory;
+        end -= cairn__min(end - begin, SEARCH_STEP);
     }
     return NULL;
 }
@@ -109,13 +147,13 @@ static void *reach_in(const struct cairn_memory_range *range, uint64_t bytes,
 static void *take_storage(struct store *store, uint64_t bytes)
 {
     uint64_t limit = CAIRN_PHYS_LIMIT;
-    struct cairn_memory_range range;
+    struct cairn_memory_range range = {{0}, {0}, CAIRN_MEMORY_NONE};
 
     bytes = cairn__page_up(bytes);
     cairn__assert(bytes > 0);
     while (highest_usable(store, limit, &range)) {
         uint64_t start;
-        void *memory = reach_in(&range, bytes, &start);
+        void *memory = reach_in(store, &range, bytes, &start);
 
         limit = range.start.value;
         if (memory == NULL)
@@ -330,6 +368,16 @@ static void take_over(struct cairn_frames *frames,
                      (unsigned long long)consumption.stranger.value);
 }
 
+/* What others have taken, as the early allocator was told. */
+static void consume_records(struct cairn_frames *frames,
+                            const struct cairn_early *early)
+{
+    const struct cairn_phys_range *range;
+
+    for (size_t i = 0; (range = recorded_range(early, i)) != NULL; i++)
+        (void)cairn_frames_consume(frames, *range);
+}
+
 static bool is_config_valid(const struct cairn_frames_config *config)
 {
     bool can_resume =
@@ -364,7 +412,7 @@ enum cairn_status cairn_frames_init(struct cairn_frames *frames,
                                     struct cairn_early *early,
                                     const struct cairn_frames_config *config)
 {
-    struct store store = {map, 0, 0};
+    struct store store = {map, early, 0, 0};
     struct cairn_frames_config chosen =
         config != NULL ? *config : cairn_frames_config_default();
 
@@ -381,11 +429,14 @@ enum cairn_status cairn_frames_init(struct cairn_frames *frames,
     if (chosen.cpu_count == 0)
         chosen.cpu_count = cairn_platform_cpu_count();
     frames->config = chosen;
-    if (!build_directory(frames, &store))
+    if (!build_directory(frames, &store)) {
+        memset(frames, 0, sizeof(*frames)); /* as if never started */
         return CAIRN_NO_MEMORY;
+    }
     frames->metadata_bytes = store.taken;
     frames->engine = engines[chosen.engine];
     cairn__lock_init(&frames->lock, CAIRN__RANK_FRAMES);
     take_over(frames, map, early);
+    consume_records(frames, early);
     return CAIRN_OK;
 }

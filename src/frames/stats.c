@@ -1,5 +1,7 @@
 /*
  * frames/stats.c - numbers, and the checker of the front.
+ *
+ * TESTS  tests/frames_query.c, tests/frames_check.c
  */
 #include "base/lock.h"
 #include "frames/cache.h"
@@ -13,6 +15,37 @@ static uint64_t count_empty(const struct cairn_frames *frames)
     for (size_t i = 0; i < frames->slot_count; i++)
         total += cairn__bit_count(frames->slots[i].empty);
     return total;
+}
+
+/* Frames from `pfn` on that are known to be no memory; 0: it is memory. */
+static uint64_t absent_from(const struct cairn_frames *frames, cairn_pfn pfn)
+{
+    const struct cairn__section *section =
+        cairn__slot_section(cairn__frames_slot(frames, pfn));
+    enum cairn__chunk_kind kind = cairn__frames_kind(frames, pfn);
+
+    if (section == &cairn__section_void)
+        return CAIRN__SECTION_FRAMES;
+    if (kind == CAIRN__CHUNK_ABSENT)
+        return CAIRN__CHUNK_FRAMES;
+    return kind >= CAIRN__CHUNK_SPARSE &&
+                   *cairn__frames_state(frames, pfn) == CAIRN__STATE_ABSENT
+               ? 1
+               : 0;
+}
+
+/* The lowest frame of memory; 0: there is none. */
+static cairn_pfn lowest(const struct cairn_frames *frames)
+{
+    cairn_pfn pfn = cairn_frames_begin(frames);
+    uint64_t end = cairn_frames_end(frames).value;
+    uint64_t step = 1;
+
+    while (pfn.value < end && step != 0) {
+        step = absent_from(frames, pfn);
+        pfn.value += step;
+    }
+    return step == 0 ? pfn : cairn_pfn_make(0);
 }
 
 void cairn_frames_stats(struct cairn_frames *frames,
@@ -32,6 +65,7 @@ void cairn_frames_stats(struct cairn_frames *frames,
     out->free_frames = frames->free_frames + out->cached_frames;
     out->free_2mib = count_empty(frames);
     out->metadata_bytes = frames->metadata_bytes;
+    out->base = lowest(frames);
     cairn__lock_release(&frames->lock, state);
 }
 

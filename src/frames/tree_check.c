@@ -3,7 +3,7 @@
  *
  * COST   Linear in the sections and in the frames of split chunks.
  *
- * TESTS  tests/frames_*.c, which break each of them
+ * TESTS  tests/frames_check.c breaks some of them; all others call it
  */
 #include "frames/cache.h"
 #include "frames/line.h"

@@ -215,6 +215,8 @@ void cairn_report_frames(struct cairn_frames *frames,
         sink, "frames: %s engine, %smagazines, %u CPU%s", frames->engine->name,
         frames->config.has_magazines ? "" : "no ", frames->config.cpu_count,
         frames->config.cpu_count == 1 ? "" : "s");
+    cairn__report_line(sink, "  %-18s 0x%012llx", "base",
+                       (unsigned long long)cairn_phys_of(stats.base).value);
     line_of_part(sink, "total", stats.total_frames, stats.total_frames);
     line_of_part(sink, "free", stats.free_frames, stats.total_frames);
     line_of_part(sink, "  whole 2 MiB", stats.free_2mib << CAIRN_ORDER_2MIB,

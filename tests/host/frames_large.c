@@ -126,6 +126,58 @@ CAIRN_TEST(pitfall_a_window_that_ends_in_the_middle_of_a_range)
     }
 }
 
+/* ---- Frame 0, and what cannot be reached --------------------------------- */
+
+/* Even if all of memory is said to be usable, and there is no floor. */
+CAIRN_TEST(pitfall_theseus_frame_0_is_never_handed_out)
+{
+    for (unsigned i = 0; i < ENGINES; i++) {
+        cairn_pfn pfn;
+        uint64_t left;
+
+        begin(engines[i]);
+        add(0, CAIRN_MIB);
+        CHECK_EQ(cairn_memmap_finish(&map, cairn_phys_make(0)), CAIRN_OK);
+        CHECK_EQ(cairn_frames_init(&frames, &map, NULL, &config), CAIRN_OK);
+        CHECK_EQ(stats_now().base.value, 1);
+        for (left = stats_now().free_frames; left > 0; left--) {
+            CHECK_EQ(cairn_frames_alloc(&frames, 0, 0, CAIRN_OWNER_USER, &pfn),
+                     CAIRN_OK);
+            CHECK(pfn.value != 0);
+        }
+        CHECK_EQ(cairn_frames_free(&frames, cairn_pfn_make(0)),
+                 CAIRN_NOT_MEMORY);
+    }
+}
+
+/* What no window shows cannot be cleared: an error, and nothing is lost. */
+CAIRN_TEST(pitfall_mio_memory_that_is_not_mapped_is_not_cleared)
+{
+    for (unsigned i = 0; i < ENGINES; i++) {
+        struct cairn_run_request run = {
+            .count = 5, .start = {16 * CAIRN_GIB}, .flags = CAIRN_FRAME_ZEROED};
+        struct cairn_frames_stats before;
+        cairn_pfn pfn = {77};
+
+        begin(engines[i]);
+        config.has_magazines = false;
+        add(0, 8 * CAIRN_MIB);
+        add_far(16 * CAIRN_GIB, 64 * CAIRN_MIB);
+        start();
+        before = stats_now();
+        CHECK_EQ(cairn_frames_alloc(&frames, 12, CAIRN_FRAME_ZEROED,
+                                    CAIRN_OWNER_USER, &pfn),
+                 CAIRN_NOT_REACHABLE);
+        CHECK_EQ(cairn_frames_alloc_run(&frames, &run, &pfn),
+                 CAIRN_NOT_REACHABLE);
+        CHECK_EQ(pfn.value, 77);
+        CHECK_EQ(stats_now().free_frames, before.free_frames);
+        run.flags = 0;
+        CHECK_EQ(cairn_frames_alloc_run(&frames, &run, &pfn), CAIRN_OK);
+        CHECK(pfn.value >= 16 * CAIRN_GIB >> CAIRN_FRAME_SHIFT);
+    }
+}
+
 /* ---- Hot-plug ------------------------------------------------------------ */
 
 #define MODULE       CAIRN_GIB /* where it comes to lie */

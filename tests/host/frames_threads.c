@@ -8,7 +8,7 @@
 #include "sim/platform.h"
 #include "sim/ram.h"
 
-#include <cairn/frames.h>
+#include <cairn/dma.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -26,12 +26,21 @@ static uint8_t owners[FRAMES];
 /* Blocks on their way from one thread to another: number << 4 | order. */
 static uint64_t shared[SHARED_SLOTS];
 static unsigned faults;
+static unsigned shared_slots; /* of these are used */
+static unsigned unplugged;    /* how often the module has gone */
 
-static void start(unsigned cpus)
+/* A module that comes and goes while other CPUs allocate. */
+#define MODULE       (MEMORY_BYTES / 8)
+#define MODULE_BYTES (MEMORY_BYTES / 4)
+#define FEW_SLOTS    32 /* so that it is often free */
+
+static void start(enum cairn_frames_engine engine, bool has_magazines)
 {
     struct cairn_frames_config config = cairn_frames_config_default();
 
-    config.cpu_count = cpus;
+    config.engine = engine;
+    config.has_magazines = has_magazines;
+    config.cpu_count = THREADS;
     sim_ram_reset();
     CHECK(sim_ram_add(0, MEMORY_BYTES));
     memset(&frames, 0, sizeof(frames));
@@ -43,6 +52,8 @@ static void start(unsigned cpus)
     CHECK_EQ(cairn_memmap_finish(&map, cairn_phys_make(0)), CAIRN_OK);
     CHECK_EQ(cairn_frames_init(&frames, &map, NULL, &config), CAIRN_OK);
     faults = 0;
+    shared_slots = SHARED_SLOTS;
+    unplugged = 0;
 }
 
 static void expect(bool good)
@@ -92,7 +103,7 @@ static void *work(void *argument)
     static const uint8_t orders[] = {0, 0, 0, 0, 0, 1, 3, 9};
     unsigned cpu = (unsigned)(uintptr_t)argument;
     uint64_t random = cpu + 1;
-    uint32_t rounds = test_rounds(30000);
+    uint32_t rounds = test_rounds(10000);
 
     sim_set_cpu(cpu);
     for (uint32_t i = 0; i < rounds; i++) {
@@ -102,9 +113,9 @@ static void *work(void *argument)
         if (cairn_frames_alloc(&frames, order, 0, CAIRN_OWNER_USER, &pfn) ==
             CAIRN_OK) {
             own(pfn, order, (uint8_t)(cpu + 1));
-            swap(next(&random) % SHARED_SLOTS, pfn.value << 4 | order);
+            swap(next(&random) % shared_slots, pfn.value << 4 | order);
         } else {
-            swap(next(&random) % SHARED_SLOTS, 0);
+            swap(next(&random) % shared_slots, 0);
         }
         if (next(&random) % 1024 == 0)
             cairn_frames_drain(&frames);
@@ -112,24 +123,23 @@ static void *work(void *argument)
     return NULL;
 }
 
-static void run_threads(unsigned count)
+/* CPU 0 does `first`, the others work. */
+static void run_threads(void *(*first)(void *argument))
 {
     pthread_t threads[THREADS];
 
-    for (uintptr_t i = 1; i < count; i++)
+    for (uintptr_t i = 1; i < THREADS; i++)
         CHECK_EQ(pthread_create(&threads[i], NULL, work, (void *)i), 0);
-    work((void *)0);
-    for (uintptr_t i = 1; i < count; i++)
+    first((void *)0);
+    for (uintptr_t i = 1; i < THREADS; i++)
         CHECK_EQ(pthread_join(threads[i], NULL), 0);
     sim_set_cpu(0);
 }
 
-CAIRN_TEST(K2_frames_threads_never_share_a_frame)
+static void expect_all_free(void)
 {
     struct cairn_frames_stats stats;
 
-    start(THREADS);
-    run_threads(THREADS);
     for (unsigned i = 0; i < SHARED_SLOTS; i++)
         swap(i, 0);
     CHECK_EQ(faults, 0);
@@ -138,4 +148,106 @@ CAIRN_TEST(K2_frames_threads_never_share_a_frame)
     cairn_frames_stats(&frames, &stats);
     CHECK_EQ(stats.free_frames, stats.total_frames);
     CHECK_EQ(stats.cached_frames, 0);
+}
+
+CAIRN_TEST(K2_frames_threads_never_share_a_frame)
+{
+    for (unsigned i = 0; i < 6; i++) {
+        start((enum cairn_frames_engine)(i / 2), i % 2 != 0);
+        run_threads(work);
+        expect_all_free();
+    }
+}
+
+/*
+ * Nobody gets a frame of a module that is away.  When the others have finished,
+ * it goes at the latest.
+ */
+static void *plug(void *argument)
+{
+    const struct cairn_phys_range module =
+        cairn_phys_range_make(MODULE, MODULE + MODULE_BYTES);
+    uint32_t rounds = test_rounds(300);
+
+    (void)argument;
+    for (uint32_t i = 0; i < rounds || (unplugged == 0 && i < 1u << 20); i++) {
+        if (cairn_frames_remove(&frames, module) != CAIRN_OK) {
+            swap(i % shared_slots, 0); /* somebody has some of it */
+            continue;
+        }
+        for (uint64_t at = MODULE; at < MODULE + MODULE_BYTES; at += 8192)
+            expect(__atomic_load_n(&owners[at >> CAIRN_FRAME_SHIFT],
+                                   __ATOMIC_ACQUIRE) == 0);
+        expect(cairn_frames_add(&frames, module) == CAIRN_OK);
+        unplugged++;
+    }
+    return NULL;
+}
+
+CAIRN_TEST(K2_memory_comes_and_goes_while_others_allocate)
+{
+    for (unsigned i = 0; i < 6; i++) {
+        start((enum cairn_frames_engine)(i / 2), i % 2 != 0);
+        shared_slots = FEW_SLOTS;
+        run_threads(plug);
+        CHECK(unplugged > 0);
+        expect_all_free();
+    }
+}
+
+/* ---- A pool of DMA blocks ------------------------------------------------ */
+
+#define HELD 24
+
+static struct cairn_dma_pool pool;
+
+/* Each block holds its address, written by who has it, as long as he has it. */
+static void *use_pool(void *argument)
+{
+    unsigned cpu = (unsigned)(uintptr_t)argument;
+    struct cairn_dma_block held[HELD] = {{{0}, NULL}};
+    uint64_t random = cpu + 1;
+    uint32_t rounds = test_rounds(10000);
+
+    sim_set_cpu(cpu);
+    for (uint32_t i = 0; i < rounds + HELD; i++) {
+        struct cairn_dma_block *block =
+            &held[i < rounds ? next(&random) % HELD : i - rounds];
+        uint64_t *words = block->virt;
+
+        if (words != NULL) {
+            expect(words[0] == block->phys.value && words[1] == cpu);
+            expect(cairn_dma_pool_free(&pool, block->phys) == CAIRN_OK);
+            block->virt = NULL;
+        } else if (i < rounds) {
+            expect(cairn_dma_pool_alloc(&pool, block) == CAIRN_OK);
+            words = block->virt;
+            expect(words[0] == 0 && words[1] == 0);
+            words[0] = block->phys.value;
+            words[1] = cpu;
+        }
+        if (next(&random) % 128 == 0)
+            (void)cairn_dma_pool_trim(&pool);
+    }
+    return NULL;
+}
+
+CAIRN_TEST(K2_dma_pool_threads_never_share_a_block)
+{
+    const struct cairn_dma_request block = {.bytes = 512};
+    pthread_t threads[THREADS];
+
+    for (unsigned i = 0; i < 6; i++) {
+        start((enum cairn_frames_engine)(i / 2), i % 2 != 0);
+        CHECK_EQ(cairn_dma_pool_create(&pool, &frames, &block, 4), CAIRN_OK);
+        for (uintptr_t j = 1; j < THREADS; j++)
+            CHECK_EQ(pthread_create(&threads[j], NULL, use_pool, (void *)j), 0);
+        use_pool((void *)0);
+        for (uintptr_t j = 1; j < THREADS; j++)
+            CHECK_EQ(pthread_join(threads[j], NULL), 0);
+        sim_set_cpu(0);
+        CHECK_EQ(cairn_dma_pool_check(&pool), 0);
+        CHECK_EQ(cairn_dma_pool_destroy(&pool), CAIRN_OK);
+        expect_all_free();
+    }
 }
