@@ -50,9 +50,9 @@ static size_t take_batch(struct cairn_frames *frames, unsigned magazine,
 static void set_states(struct cairn__block block, cairn_order order,
                        uint8_t first, uint8_t others)
 {
-    if (order < CAIRN__CHUNK_ORDER)
-        memset(block.state, others, (size_t)1 << order);
-    *block.state = first;
+    uint64_t count = order < CAIRN__CHUNK_ORDER ? (uint64_t)1 << order : 1;
+
+    cairn__states_fill(block.state, count, first, others);
 }
 
 bool cairn__cache_refill(struct cairn_frames *frames,

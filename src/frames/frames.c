@@ -14,8 +14,8 @@
  * LOCKS  Common path: interrupts off, own CPU's magazine, no lock and no
  *        atomic read-modify-write.  Else the engine lock, rank FRAMES.
  *
- * COST   Pop, one load from the directory, one store of a state; push, loads of
- *        kind and state besides.
+ * COST   Pop, one store of a state, whose address waits in the magazine; push,
+ *        loads of directory, kind and state besides.
  *
  * FAILS  Before an allocation fails, all magazines have been emptied into the
  *        engine and the host was asked to give memory back.
@@ -82,7 +82,8 @@ static bool take_direct(const struct request *request, struct cairn__block *out)
     if (taken == 0)
         return false;
     if (request->order > 0 && request->order < CAIRN__CHUNK_ORDER)
-        memset(out->state, CAIRN__STATE_TAIL, (size_t)count);
+        cairn__states_fill(out->state, count, CAIRN__STATE_CACHED,
+                           CAIRN__STATE_TAIL);
     return true;
 }
 
@@ -98,7 +99,8 @@ CAIRN_INLINE void hand_out(struct cairn_frames_cpu *cpu,
                            const struct request *request,
                            struct cairn__block block, cairn_pfn *out)
 {
-    *block.state = cairn__state_of(request->owner, request->order);
+    cairn__state_set(block.state,
+                     cairn__state_of(request->owner, request->order));
     cpu->allocated[request->owner] += (uint64_t)1 << request->order;
     *out = block.first;
 }
@@ -239,7 +241,8 @@ static void give_direct(struct cairn_frames *frames, struct cairn__block block,
     unsigned long state;
 
     if (order < CAIRN__CHUNK_ORDER)
-        memset(block.state, CAIRN__STATE_FREE, (size_t)1 << order);
+        cairn__states_fill(block.state, (uint64_t)1 << order, CAIRN__STATE_FREE,
+                           CAIRN__STATE_FREE);
     state = cairn__lock_acquire(&frames->lock);
     frames->engine->give(frames, order, &block, 1);
     cairn__lock_release(&frames->lock, state);
@@ -270,8 +273,9 @@ static void keep(struct cairn_frames *frames, struct cairn_frames_cpu *cpu,
 
     if (cpu->counts[magazine] >= place.limit)
         cairn__cache_flush(frames, cpu, magazine);
-    *block.state = cairn__cache_order(magazine) > 0 ? CAIRN__STATE_CACHED
-                                                    : CAIRN__STATE_FREE;
+    cairn__state_set(block.state, cairn__cache_order(magazine) > 0
+                                      ? CAIRN__STATE_CACHED
+                                      : CAIRN__STATE_FREE);
     cpu->slots[place.first + cpu->counts[magazine]++] = block;
 }
 
@@ -281,7 +285,7 @@ static void keep_apart(struct cairn_frames *frames,
 {
     if (cpu->return_count >= CAIRN_FRAMES_RETURN_SLOTS)
         cairn__cache_flush_returns(frames, cpu);
-    *block.state = CAIRN__STATE_FREE;
+    cairn__state_set(block.state, CAIRN__STATE_FREE);
     cpu->returns[cpu->return_count++] = block;
 }
 
@@ -366,7 +370,7 @@ CAIRN_INLINE bool keep_single(struct cairn_frames_cpu *cpu,
     if (slot == NULL)
         return false;
     *slot = block;
-    *block.state = CAIRN__STATE_FREE;
+    cairn__state_set(block.state, CAIRN__STATE_FREE);
     if (owner != cpu->last_owner)
         cairn__cache_count_owner(cpu, owner);
     cpu->last_freed++;
@@ -388,7 +392,7 @@ CAIRN_INLINE bool keep_block(struct cairn_frames_cpu *cpu,
     if (slot == NULL)
         return false;
     *slot = block;
-    *block.state = CAIRN__STATE_CACHED;
+    cairn__state_set(block.state, CAIRN__STATE_CACHED);
     cpu->freed[owner] += (uint64_t)1 << order;
     return true;
 }

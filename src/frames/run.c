@@ -51,8 +51,8 @@ static void mark(struct cairn_frames *frames, cairn_pfn first, uint64_t count,
 
         *cairn__frames_state(frames, pfn) = CAIRN__STATE_TAIL;
     }
-    *cairn__frames_state(frames, first) =
-        cairn__state_of(owner, CAIRN_ORDER_RUN);
+    cairn__state_set(cairn__frames_state(frames, first),
+                     cairn__state_of(owner, CAIRN_ORDER_RUN));
 }
 
 static struct cairn__pfn_range
@@ -149,7 +149,8 @@ uint64_t cairn__run_length(const struct cairn_frames *frames, cairn_pfn first)
 
     while (cairn__frames_covers(frames, pfn) &&
            cairn__frames_kind(frames, pfn) >= CAIRN__CHUNK_SPARSE &&
-           *cairn__frames_state(frames, pfn) == CAIRN__STATE_TAIL) {
+           cairn__state_get(cairn__frames_state(frames, pfn)) ==
+               CAIRN__STATE_TAIL) {
         pfn.value++;
         count++;
     }
@@ -164,7 +165,7 @@ void cairn__run_give(struct cairn_frames *frames, cairn_pfn first,
     for (uint64_t i = 0; i < count; i++) {
         cairn_pfn pfn = {first.value + i};
 
-        *cairn__frames_state(frames, pfn) = CAIRN__STATE_FREE;
+        cairn__state_set(cairn__frames_state(frames, pfn), CAIRN__STATE_FREE);
     }
     state = cairn__lock_acquire(&frames->lock);
     frames->engine->give_run(frames, first, count);

@@ -37,6 +37,7 @@
 #include "base/align.h"
 #include "base/assert.h"
 #include "base/bits.h"
+#include "base/memory.h"
 #include <cairn/frames.h>
 
 #define CAIRN__CHUNK_ORDER    9
@@ -142,14 +143,38 @@ static inline void cairn__section_set_kind(struct cairn__section *section,
                                            unsigned number,
                                            enum cairn__chunk_kind kind)
 {
-    __atomic_store_n(&section->kinds[number], (uint8_t)kind, __ATOMIC_RELAXED);
+    __atomic_store_n(&section->kinds[number], (uint8_t)kind, __ATOMIC_RELEASE);
 }
 
+/* Then what the kind says of states is so. */
 static inline enum cairn__chunk_kind
 cairn__section_kind(const struct cairn__section *section, unsigned number)
 {
     return (enum cairn__chunk_kind)__atomic_load_n(&section->kinds[number],
-                                                   __ATOMIC_RELAXED);
+                                                   __ATOMIC_ACQUIRE);
+}
+
+/*
+ * The first frame's state of what is allocated or free.  Whoever owns the run
+ * in front of it may read it at any time, to find the end of the run; so it is
+ * never TAIL, not even for an instant.
+ */
+static inline void cairn__state_set(uint8_t *state, uint8_t value)
+{
+    __atomic_store_n(state, value, __ATOMIC_RELAXED);
+}
+
+static inline uint8_t cairn__state_get(const uint8_t *state)
+{
+    return __atomic_load_n(state, __ATOMIC_RELAXED);
+}
+
+/* The states of `count` frames: that of the first, and all others. */
+static inline void cairn__states_fill(uint8_t *states, uint64_t count,
+                                      uint8_t first, uint8_t others)
+{
+    cairn__state_set(states, first);
+    memset(states + 1, others, (size_t)count - 1);
 }
 
 /* The state byte; its chunk must not be EMPTY, ABSENT or INSIDE. */
