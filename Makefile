@@ -210,7 +210,7 @@ BENCH := $(BUILD)/bench
 BENCHES := $(patsubst bench/%.c,%,$(shell grep -ls '^int main\b' bench/*.c))
 B ?= $(BENCHES)
 BENCH_ARGS ?=
-BENCH_FLAGS := $(COMMON) -O2 -flto -march=native -fno-strict-aliasing \
+BENCH_FLAGS := $(COMMON) -O2 -falign-functions=64 -flto -march=native -fno-strict-aliasing \
                $(HOST_INCLUDES)
 BENCH_SOURCES := $(LIB_SOURCES) $(sort $(wildcard sim/*.c)) \
                  $(filter-out $(BENCHES:%=bench/%.c),$(sort $(wildcard bench/*.c)))
