@@ -30,6 +30,9 @@
  *   T6   An EMPTY chunk has kind EMPTY.
  *   T7   Frames in state FREE whose bit is not set are as many as there are
  *        single frames in magazines.
+ *   T8   A split S chunk has the class of its free frames, a split M chunk that
+ *        of its largest run; if it is an S chunk with less than DENSE_BELOW
+ *        free frames, its kind is DENSE, else SPARSE.
  *
  * LOCKS  All under the engine lock.
  */

@@ -3,7 +3,8 @@
  *
  * COST   Linear in the sections and in the frames of split chunks.
  *
- * TESTS  tests/frames_check.c breaks some of them; all others call it
+ * TESTS  tests/frames_check.c and frames_invariants.c break each of them; all
+ *        others call it
  */
 #include "frames/cache.h"
 #include "frames/line.h"
@@ -16,25 +17,43 @@ struct sums {
     uint64_t held; /* frames in state FREE that it has not */
 };
 
-/* Is a split chunk right, as to T4 and T5? */
-static bool check_line(const struct cairn__section *section, unsigned number,
-                       struct sums *sums)
+/* A split chunk, as to T4 and T5. */
+static unsigned check_line(const struct cairn__section *section,
+                           unsigned number, struct sums *sums)
 {
     const uint8_t *states = &section->states[number * CAIRN__CHUNK_FRAMES];
     const uint64_t *line = section->lines[number];
     unsigned count = cairn__line_count(line, 0, CAIRN__CHUNK_FRAMES);
 
     if (count != section->free_counts[number])
-        return false;
+        return 4;
     for (unsigned i = 0; i < CAIRN__CHUNK_FRAMES; i++) {
         bool is_free = (line[i / 64] >> i % 64 & 1) != 0;
 
         if (is_free && states[i] != CAIRN__STATE_FREE)
-            return false;
+            return 5;
         sums->held += !is_free && states[i] == CAIRN__STATE_FREE;
     }
     sums->free += count;
-    return true;
+    return 0;
+}
+
+/* Is a split chunk, whose line is right, classed by what is free in it? */
+static bool is_classed_right(const struct cairn__section *section,
+                             unsigned number)
+{
+    bool is_medium = (section->medium >> number & 1) != 0;
+    unsigned count = section->free_counts[number];
+    int largest = cairn__line_largest(section->lines[number]);
+    bool is_sparse = is_medium || count >= CAIRN__DENSE_BELOW;
+    unsigned right = cairn__tree_class_of(count);
+
+    if (is_medium)
+        right =
+            largest < 0 ? CAIRN__TREE_NONE : CAIRN__TREE_M + (unsigned)largest;
+    return section->classes[number] == right &&
+           section->kinds[number] ==
+               (is_sparse ? CAIRN__CHUNK_SPARSE : CAIRN__CHUNK_DENSE);
 }
 
 /* Is the chunk in the index word of its class and in no other? */
@@ -54,15 +73,20 @@ static bool is_indexed_right(const struct cairn__slot *slot, unsigned number)
 static unsigned check_section(const struct cairn__slot *slot, struct sums *sums)
 {
     const struct cairn__section *section = slot->section;
+    unsigned broken;
 
     for (unsigned i = 0; i < CAIRN__SECTION_CHUNKS; i++) {
         if (!is_indexed_right(slot, i))
             return section->kinds[i] == CAIRN__CHUNK_EMPTY ? 6 : 2;
         if (section->kinds[i] == CAIRN__CHUNK_EMPTY)
             sums->free += CAIRN__CHUNK_FRAMES;
-        else if (section->kinds[i] >= CAIRN__CHUNK_SPARSE &&
-                 !check_line(section, i, sums))
-            return 4;
+        if (section->kinds[i] < CAIRN__CHUNK_SPARSE)
+            continue;
+        broken = check_line(section, i, sums);
+        if (broken != 0)
+            return broken;
+        if (!is_classed_right(section, i))
+            return 8;
     }
     return 0;
 }

@@ -1,0 +1,166 @@
+/*
+ * frames_limits.c - large blocks and limits on machines whose directory begins
+ * anywhere.  Simulated RAM holds the metadata; all else is numbers.
+ */
+#include "harness/test.h"
+#include "sim/ram.h"
+
+#include <cairn/frames.h>
+#include <string.h>
+
+#define NONE UINT64_MAX
+#define MIB  (CAIRN_MIB >> CAIRN_FRAME_SHIFT) /* frames */
+#define GIB  (CAIRN_GIB >> CAIRN_FRAME_SHIFT)
+
+static struct cairn_frames frames;
+static struct cairn_memmap map;
+static struct cairn_memory_range storage[16];
+
+/* Frames [first, first + count), and RAM for the metadata, all of it taken. */
+static void start(enum cairn_frames_engine engine, uint64_t first,
+                  uint64_t count, uint64_t ram)
+{
+    struct cairn_frames_config config = cairn_frames_config_default();
+
+    config.engine = engine;
+    config.has_magazines = false;
+    config.cpu_count = 1;
+    sim_ram_reset();
+    memset(&frames, 0, sizeof(frames));
+    CHECK(sim_ram_add(ram << CAIRN_FRAME_SHIFT, 2 * CAIRN_MIB));
+    CHECK_EQ(cairn_memmap_init(&map, storage, 16), CAIRN_OK);
+    CHECK_EQ(cairn_memmap_add(&map, ram << CAIRN_FRAME_SHIFT, 2 * CAIRN_MIB,
+                              CAIRN_MEMORY_USABLE),
+             CAIRN_OK);
+    CHECK_EQ(cairn_memmap_add(&map, first << CAIRN_FRAME_SHIFT,
+                              count << CAIRN_FRAME_SHIFT, CAIRN_MEMORY_USABLE),
+             CAIRN_OK);
+    CHECK_EQ(cairn_memmap_finish(&map, cairn_phys_make(0)), CAIRN_OK);
+    CHECK_EQ(cairn_frames_init(&frames, &map, NULL, &config), CAIRN_OK);
+    (void)cairn_frames_consume(
+        &frames, cairn_phys_range_make(ram << CAIRN_FRAME_SHIFT,
+                                       (ram + 2 * MIB) << CAIRN_FRAME_SHIFT));
+    CHECK_EQ(cairn_frames_check(&frames), 0);
+}
+
+static uint64_t take(cairn_order order, unsigned flags)
+{
+    cairn_pfn pfn = {NONE};
+    enum cairn_status status =
+        cairn_frames_alloc(&frames, order, flags, CAIRN_OWNER_USER, &pfn);
+
+    CHECK_EQ(cairn_frames_check(&frames), 0);
+    CHECK(status == CAIRN_OK || status == CAIRN_NO_MEMORY);
+    return pfn.value;
+}
+
+static void give(uint64_t first)
+{
+    CHECK_EQ(cairn_frames_free(&frames, cairn_pfn_make(first)), CAIRN_OK);
+    CHECK_EQ(cairn_frames_check(&frames), 0);
+}
+
+static bool is_tree(unsigned engine)
+{
+    return engine == CAIRN_ENGINE_TREE;
+}
+
+/* ---- Limits -------------------------------------------------------------- */
+
+/* Of 8 MiB across 4 GiB, half lies below; the directory begins at 1 GiB. */
+CAIRN_TEST(C18_blocks_below_4_gib_reach_up_to_it)
+{
+    for (unsigned i = CAIRN_ENGINE_TREE; i <= CAIRN_ENGINE_FREELIST; i++) {
+        for (cairn_order order = 9; order <= 10; order++) {
+            uint64_t size = (uint64_t)1 << order;
+
+            start((enum cairn_frames_engine)i, 4 * GIB - 4 * MIB, 8 * MIB, GIB);
+            for (uint64_t j = 1; j <= 4 * MIB / size; j++)
+                CHECK_EQ(take(order, CAIRN_FRAME_BELOW_4G),
+                         is_tree(i) ? 4 * GIB - j * size
+                                    : 4 * GIB - 4 * MIB + (j - 1) * size);
+            CHECK_EQ(take(order, CAIRN_FRAME_BELOW_4G), NONE);
+            CHECK_EQ(take(0, CAIRN_FRAME_BELOW_4G), NONE);
+            CHECK(take(order, 0) >= 4 * GIB);
+        }
+    }
+}
+
+CAIRN_TEST(C18_blocks_below_a_limit_that_ends_a_section)
+{
+    for (unsigned i = CAIRN_ENGINE_TREE; i <= CAIRN_ENGINE_FREELIST; i++) {
+        start((enum cairn_frames_engine)i, 4 * GIB - 256 * MIB, 512 * MIB, GIB);
+        CHECK_EQ(take(16, CAIRN_FRAME_BELOW_4G), 4 * GIB - 256 * MIB);
+        CHECK_EQ(take(9, CAIRN_FRAME_BELOW_4G), NONE);
+        CHECK_EQ(take(15, CAIRN_FRAME_BELOW_4G), NONE);
+        give(4 * GIB - 256 * MIB);
+        CHECK_EQ(take(15, CAIRN_FRAME_BELOW_4G),
+                 4 * GIB - (is_tree(i) ? 128 : 256) * MIB);
+        CHECK_EQ(take(16, CAIRN_FRAME_BELOW_4G), NONE);
+        CHECK_EQ(take(16, 0), 4 * GIB);
+    }
+}
+
+/* Whatever section the directory begins with. */
+CAIRN_TEST(C5_tree_leaves_low_memory_for_last_wherever_it_begins)
+{
+    for (uint64_t begin = 1; begin <= 3; begin++) {
+        start(CAIRN_ENGINE_TREE, 4 * GIB - 4 * MIB, 8 * MIB,
+              begin * GIB + 128 * MIB);
+        CHECK_EQ(take(0, 0), 4 * GIB);
+        CHECK_EQ(take(9, 0), 4 * GIB + 2 * MIB);
+        CHECK(take(9, 0) < 4 * GIB);
+    }
+}
+
+/* ---- Blocks of several sections ------------------------------------------ */
+
+/* A section of the pair is in use, the first or the second one. */
+CAIRN_TEST(C18_each_section_of_a_large_block_is_free)
+{
+    for (unsigned i = CAIRN_ENGINE_TREE; i <= CAIRN_ENGINE_FREELIST; i++) {
+        uint64_t upper = 8 * GIB + 256 * MIB;
+
+        for (unsigned half = 0; half < 2; half++) {
+            struct cairn_run_request request = {.count = 1};
+            cairn_pfn pfn = {NONE};
+
+            start((enum cairn_frames_engine)i, 8 * GIB, 512 * MIB, 9 * GIB);
+            request.start.value = (upper + half * 128 * MIB)
+                                  << CAIRN_FRAME_SHIFT;
+            CHECK_EQ(cairn_frames_alloc_run(&frames, &request, &pfn), CAIRN_OK);
+            CHECK_EQ(take(16, 0), 8 * GIB);
+            CHECK_EQ(take(16, 0), NONE);
+            give(pfn.value);
+            CHECK_EQ(take(16, 0), upper);
+        }
+    }
+}
+
+/* The directory begins where no such block can. */
+CAIRN_TEST(C18_large_blocks_are_aligned_wherever_the_directory_begins)
+{
+    for (unsigned i = CAIRN_ENGINE_TREE; i <= CAIRN_ENGINE_FREELIST; i++) {
+        for (uint64_t odd = 1; odd < 8; odd++) {
+            uint64_t first = 8 * GIB + odd * 128 * MIB;
+
+            start((enum cairn_frames_engine)i, first, GIB, 10 * GIB + 1 * MIB);
+            for (cairn_order order = 16; order <= 17; order++) {
+                uint64_t size = (uint64_t)1 << order;
+                uint64_t places =
+                    (first + GIB) / size - (first + size - 1) / size;
+                uint64_t block = NONE;
+
+                for (uint64_t j = 0; j < places; j++) {
+                    block = take(order, 0);
+                    CHECK(block >= first && block + size <= first + GIB);
+                    CHECK_EQ(block % size, 0);
+                }
+                CHECK_EQ(take(order, 0), NONE);
+                start((enum cairn_frames_engine)i, first, GIB,
+                      10 * GIB + 1 * MIB);
+            }
+            CHECK_EQ(take(18, 0), NONE);
+        }
+    }
+}
