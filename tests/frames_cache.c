@@ -121,6 +121,20 @@ CAIRN_TEST(B2_blocks_for_magazines_leave_the_reserve)
     on_all(reserve_of_blocks);
 }
 
+static void reserve_of_runs(struct frames_build *build)
+{
+    build->frames.config.reserve_frames = on_free_frames(build) - 10;
+    CHECK_EQ(on_take_run(build, 11, 1), ON_NONE);
+    CHECK(on_take_run(build, 10, 1) != ON_NONE);
+    CHECK_EQ(on_take_run(build, 1, 1), ON_NONE);
+    build->frames.config.reserve_frames = 0;
+}
+
+CAIRN_TEST(B2_runs_leave_the_reserve)
+{
+    on_all(reserve_of_runs);
+}
+
 /* ---- Which frames of a process are handed out again ---------------------- */
 
 /*

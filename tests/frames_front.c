@@ -284,6 +284,21 @@ static void expect_safe_inside(struct frames_build *build)
     CHECK_EQ(on_give(build, block), CAIRN_DOUBLE_FREE);
 }
 
+/* A run ends with its last frame, whatever the next chunk's states were. */
+static void expect_exact_run(struct frames_build *build)
+{
+    struct cairn_run_request request = {
+        .count = 512,
+        .start = cairn_phys_of(cairn_pfn_make(build->zones[1].first)),
+    };
+    cairn_pfn pfn = {ON_NONE};
+
+    CHECK_EQ(cairn_frames_alloc_run(&build->frames, &request, &pfn), CAIRN_OK);
+    CHECK_EQ(pfn.value, build->zones[1].first);
+    CHECK_EQ(cairn_frames_info(&build->frames, pfn).count, 512);
+    CHECK_EQ(on_give(build, pfn.value), CAIRN_OK);
+}
+
 static void run_soiled(enum cairn_frames_engine engine, bool has_magazines)
 {
     static const uint8_t values[] = {0, 0xff, 0xe0, 0xe1, 0x01};
@@ -293,6 +308,9 @@ static void run_soiled(enum cairn_frames_engine engine, bool has_magazines)
     for (unsigned i = 0; i < sizeof(values); i++) {
         uint64_t *out = i == 0 ? on_blocks : other;
 
+        soil_arena(values[i]);
+        on_start(&on_machine, engine, has_magazines);
+        expect_exact_run(&on_machine);
         soil_arena(values[i]);
         on_start(&on_machine, engine, has_magazines);
         expect_safe_inside(&on_machine);

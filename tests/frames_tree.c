@@ -179,3 +179,24 @@ CAIRN_TEST(C5_tree_leaves_memory_below_4_gib_and_16_mib_for_last)
     on_start(&on_machine, CAIRN_ENGINE_TREE, false);
     expect_upper_first(3);
 }
+
+/* A run of 10 frames, of which only one or all but one lie below 16 MiB. */
+CAIRN_TEST(C5_tree_finds_runs_across_16_mib)
+{
+    for (unsigned below = 1; below <= 9; below += 8) {
+        uint64_t first = (16 * CAIRN_MIB >> CAIRN_FRAME_SHIFT) - below;
+
+        if (below == 1)
+            on_take_arena(&on_machine);
+        frames_build_zones(&on_machine);
+        on_machine.zones[0].first = first;
+        on_machine.zones[0].count = 10;
+        on_machine.zone_count = 1;
+        if (frames_build_place(&on_machine, 15 * CAIRN_MIB, CAIRN_MIB,
+                               2 * CAIRN_MIB) != 15 * CAIRN_MIB)
+            return; /* the arena lies there */
+        on_start(&on_machine, CAIRN_ENGINE_TREE, false);
+        CHECK_EQ(on_take_run(&on_machine, 11, 1), ON_NONE);
+        CHECK_EQ(on_take_run(&on_machine, 10, 1), first);
+    }
+}

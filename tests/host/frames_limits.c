@@ -164,3 +164,101 @@ CAIRN_TEST(C18_large_blocks_are_aligned_wherever_the_directory_begins)
         }
     }
 }
+
+/* ---- Ends ---------------------------------------------------------------- */
+
+static uint64_t take_run(uint64_t first, uint64_t count, unsigned flags,
+                         enum cairn_status status)
+{
+    struct cairn_run_request request = {
+        .count = count,
+        .start = cairn_phys_make(first << CAIRN_FRAME_SHIFT),
+        .flags = flags,
+    };
+    cairn_pfn pfn = {NONE};
+
+    CHECK_EQ(cairn_frames_alloc_run(&frames, &request, &pfn), status);
+    CHECK_EQ(cairn_frames_check(&frames), 0);
+    return pfn.value;
+}
+
+/* Behind the last frame of the last section the directory has nothing. */
+CAIRN_TEST(C5_a_run_may_end_where_the_directory_does)
+{
+    for (unsigned i = CAIRN_ENGINE_TREE; i <= CAIRN_ENGINE_FREELIST; i++) {
+        uint64_t end = 8 * GIB + 128 * MIB;
+
+        start((enum cairn_frames_engine)i, 8 * GIB, 128 * MIB, GIB);
+        CHECK_EQ(cairn_frames_end(&frames).value, end);
+        CHECK_EQ(take_run(end - 10, 10, 0, CAIRN_OK), end - 10);
+        CHECK_EQ(cairn_frames_info(&frames, cairn_pfn_make(end - 1)).count, 10);
+        CHECK_EQ(take_run(end - 10, 1, 0, CAIRN_NO_MEMORY), NONE);
+        give(end - 10);
+        CHECK_EQ(take_run(end - 1, 2, 0, CAIRN_NO_MEMORY), NONE);
+    }
+}
+
+/* ---- Frames that cannot be cleared --------------------------------------- */
+
+CAIRN_TEST(frames_that_cannot_be_cleared_stay_free)
+{
+    for (unsigned i = CAIRN_ENGINE_TREE; i <= CAIRN_ENGINE_FREELIST; i++) {
+        uint64_t free;
+        cairn_pfn pfn = {NONE};
+
+        start((enum cairn_frames_engine)i, 4 * GIB, 4 * MIB, GIB);
+        free = frames.free_frames;
+        for (cairn_order order = 0; order <= 9; order += 3) {
+            CHECK_EQ(cairn_frames_alloc(&frames, order, CAIRN_FRAME_ZEROED,
+                                        CAIRN_OWNER_USER, &pfn),
+                     CAIRN_NOT_REACHABLE);
+            CHECK_EQ(frames.free_frames, free);
+        }
+        CHECK_EQ(pfn.value, NONE);
+        CHECK_EQ(take_run(0, 9, CAIRN_FRAME_ZEROED, CAIRN_NOT_REACHABLE), NONE);
+        CHECK_EQ(frames.free_frames, free);
+        CHECK_EQ(take_run(0, 4 * MIB, 0, CAIRN_OK), 4 * GIB);
+    }
+}
+
+/* Simulated RAM behind the first and the last frame of a block, but for one. */
+static void expect_clear_or_refused(enum cairn_frames_engine engine,
+                                    uint64_t hole)
+{
+    uint64_t first = 4 * GIB;
+    uint64_t ram = hole == 0 ? first + 1 : first;
+    uint64_t bytes = (hole == NONE ? 8 : 7) * CAIRN_FRAME_SIZE;
+    enum cairn_status wanted = hole == NONE ? CAIRN_OK : CAIRN_NOT_REACHABLE;
+    cairn_pfn pfn;
+
+    start(engine, first, 8, GIB);
+    CHECK(sim_ram_add(ram << CAIRN_FRAME_SHIFT, bytes));
+    memset(sim_ram_at(ram << CAIRN_FRAME_SHIFT, bytes), 0xa5, bytes);
+    CHECK_EQ(cairn_frames_alloc(&frames, 3, CAIRN_FRAME_ZEROED,
+                                CAIRN_OWNER_USER, &pfn),
+             wanted);
+    CHECK_EQ(frames.free_frames, wanted == CAIRN_OK ? 0 : 8);
+    if (wanted != CAIRN_OK) {
+        take_run(0, 8, CAIRN_FRAME_ZEROED, wanted);
+        CHECK_EQ(frames.free_frames, 8);
+        return;
+    }
+    for (uint64_t i = 0; i < bytes; i++)
+        CHECK_EQ(((uint8_t *)sim_ram_at(ram << CAIRN_FRAME_SHIFT, bytes))[i],
+                 0);
+    give(pfn.value);
+    memset(sim_ram_at(ram << CAIRN_FRAME_SHIFT, bytes), 0xa5, bytes);
+    CHECK_EQ(take_run(0, 8, CAIRN_FRAME_ZEROED, CAIRN_OK), first);
+    for (uint64_t i = 0; i < bytes; i++)
+        CHECK_EQ(((uint8_t *)sim_ram_at(ram << CAIRN_FRAME_SHIFT, bytes))[i],
+                 0);
+}
+
+CAIRN_TEST(frames_are_cleared_to_the_last_byte_or_not_handed_out)
+{
+    for (unsigned i = CAIRN_ENGINE_TREE; i <= CAIRN_ENGINE_FREELIST; i++) {
+        expect_clear_or_refused((enum cairn_frames_engine)i, NONE);
+        expect_clear_or_refused((enum cairn_frames_engine)i, 0);
+        expect_clear_or_refused((enum cairn_frames_engine)i, 7);
+    }
+}
