@@ -233,7 +233,7 @@ static void expect_clear_or_refused(enum cairn_frames_engine engine,
 
     start(engine, first, 8, GIB);
     CHECK(sim_ram_add(ram << CAIRN_FRAME_SHIFT, bytes));
-    memset(sim_ram_at(ram << CAIRN_FRAME_SHIFT, bytes), 0xa5, bytes);
+    memset(sim_ram_at(ram << CAIRN_FRAME_SHIFT, bytes), 0xa5, (size_t)bytes);
     CHECK_EQ(cairn_frames_alloc(&frames, 3, CAIRN_FRAME_ZEROED,
                                 CAIRN_OWNER_USER, &pfn),
              wanted);
@@ -247,7 +247,7 @@ static void expect_clear_or_refused(enum cairn_frames_engine engine,
         CHECK_EQ(((uint8_t *)sim_ram_at(ram << CAIRN_FRAME_SHIFT, bytes))[i],
                  0);
     give(pfn.value);
-    memset(sim_ram_at(ram << CAIRN_FRAME_SHIFT, bytes), 0xa5, bytes);
+    memset(sim_ram_at(ram << CAIRN_FRAME_SHIFT, bytes), 0xa5, (size_t)bytes);
     CHECK_EQ(take_run(0, 8, CAIRN_FRAME_ZEROED, CAIRN_OK), first);
     for (uint64_t i = 0; i < bytes; i++)
         CHECK_EQ(((uint8_t *)sim_ram_at(ram << CAIRN_FRAME_SHIFT, bytes))[i],
