@@ -264,6 +264,39 @@ CAIRN_TEST(C12_the_metadata_of_a_module_may_go_last)
     }
 }
 
+/* Whether the one that needs them lies above or below. */
+CAIRN_TEST(C12_a_module_stays_while_one_below_or_above_needs_its_metadata)
+{
+    const uint64_t section = 9 * GIB + 128 * MIB;
+
+    for (unsigned i = CAIRN_ENGINE_TREE; i <= CAIRN_ENGINE_FREELIST; i++) {
+        for (unsigned below = 0; below < 2; below++) {
+            uint64_t module = section + 64 * MIB;
+            uint64_t guest = below ? section + 8 * MIB : section + 96 * MIB;
+
+            span = 128 * CAIRN_MIB;
+            start((enum cairn_frames_engine)i, 8 * GIB, 8 * MIB, 9 * GIB);
+            span = 0;
+            CHECK(sim_ram_add(module << CAIRN_FRAME_SHIFT, 8 * CAIRN_MIB));
+            CHECK_EQ(
+                cairn_frames_add(&frames, bytes_of(module, module + 8 * MIB)),
+                CAIRN_OK);
+            CHECK_EQ(cairn_frames_add(&frames, bytes_of(guest, guest + MIB)),
+                     CAIRN_OK);
+            CHECK_EQ(cairn_frames_remove(&frames,
+                                         bytes_of(module, module + 8 * MIB)),
+                     CAIRN_IN_USE);
+            CHECK_EQ(cairn_frames_check(&frames), 0);
+            CHECK_EQ(cairn_frames_remove(&frames, bytes_of(guest, guest + MIB)),
+                     CAIRN_OK);
+            CHECK_EQ(cairn_frames_remove(&frames,
+                                         bytes_of(module, module + 8 * MIB)),
+                     CAIRN_OK);
+            CHECK_EQ(frames.free_frames, 8 * MIB);
+        }
+    }
+}
+
 /* ---- Frames that cannot be cleared --------------------------------------- */
 
 CAIRN_TEST(frames_that_cannot_be_cleared_stay_free)
