@@ -93,6 +93,17 @@ CAIRN_TEST(frames_tree_dedicates_whole_chunks_anew)
     CHECK_EQ(take_user(), first + 100);
 }
 
+/* Runs last: their chunks are none for frames of processes. */
+CAIRN_TEST(frames_tree_runs_lie_apart_from_frames_of_processes)
+{
+    uint64_t first = start_of_chunks();
+
+    CHECK_EQ(on_take_run(&on_machine, 10, 1), first);
+    CHECK_EQ(take_user(), first + CHUNK);
+    CHECK_EQ(take_as(CAIRN_OWNER_KERNEL, 3), first + 16);
+    CHECK_EQ(take_as(CAIRN_OWNER_KERNEL, 0), first + 10);
+}
+
 /* ---- Blocks -------------------------------------------------------------- */
 
 /* Frames that the kernel gives back one by one are a block again. */

@@ -154,7 +154,7 @@ CAIRN_TEST(K3_cpus_with_interrupts_off_may_empty_each_other)
     pthread_t thread;
 
     start();
-    watch(60);
+    watch(10);
     CHECK_EQ(pthread_create(&thread, NULL, drain, (void *)(uintptr_t)1), 0);
     drain((void *)(uintptr_t)0);
     CHECK_EQ(pthread_join(thread, NULL), 0);

@@ -15,6 +15,7 @@
 static struct cairn_frames frames;
 static struct cairn_memmap map;
 static struct cairn_memory_range storage[16];
+static uint64_t span; /* of the configuration */
 
 /* Frames [first, first + count), and RAM for the metadata, all of it taken. */
 static void start(enum cairn_frames_engine engine, uint64_t first,
@@ -25,6 +26,7 @@ static void start(enum cairn_frames_engine engine, uint64_t first,
     config.engine = engine;
     config.has_magazines = false;
     config.cpu_count = 1;
+    config.span = span;
     sim_ram_reset();
     memset(&frames, 0, sizeof(frames));
     CHECK(sim_ram_add(ram << CAIRN_FRAME_SHIFT, 2 * CAIRN_MIB));
@@ -195,6 +197,103 @@ CAIRN_TEST(C5_a_run_may_end_where_the_directory_does)
         CHECK_EQ(take_run(end - 10, 1, 0, CAIRN_NO_MEMORY), NONE);
         give(end - 10);
         CHECK_EQ(take_run(end - 1, 2, 0, CAIRN_NO_MEMORY), NONE);
+    }
+}
+
+/* ---- Memory that goes ---------------------------------------------------- */
+
+static struct cairn_phys_range bytes_of(uint64_t first, uint64_t end)
+{
+    return cairn_phys_range_make(first << CAIRN_FRAME_SHIFT,
+                                 end << CAIRN_FRAME_SHIFT);
+}
+
+CAIRN_TEST(C12_only_memory_that_is_covered_can_go)
+{
+    const uint64_t limit = CAIRN_PHYS_LIMIT >> CAIRN_FRAME_SHIFT;
+    const uint64_t first = 8 * GIB;
+
+    for (unsigned i = CAIRN_ENGINE_TREE; i <= CAIRN_ENGINE_FREELIST; i++) {
+        const struct cairn_phys_range outside[] = {
+            bytes_of(7 * GIB, 7 * GIB + 1),
+            bytes_of(first - 1, first + 1),
+            bytes_of(9 * GIB + 128 * MIB, 9 * GIB + 129 * MIB),
+            bytes_of(9 * GIB + 127 * MIB, 9 * GIB + 129 * MIB),
+            bytes_of(limit - 1, limit + 1),
+        };
+
+        start((enum cairn_frames_engine)i, first, 8 * MIB, 9 * GIB);
+        for (unsigned j = 0; j < 5; j++) {
+            CHECK_EQ(cairn_frames_remove(&frames, outside[j]),
+                     CAIRN_BAD_ARGUMENT);
+            CHECK(cairn_frames_add(&frames, outside[j]) != CAIRN_OK);
+        }
+        CHECK_EQ(cairn_frames_check(&frames), 0);
+        CHECK_EQ(frames.free_frames, 8 * MIB);
+    }
+}
+
+/* A module in two pieces: what is left in the end is its own metadata. */
+CAIRN_TEST(C12_the_metadata_of_a_module_may_go_last)
+{
+    const uint64_t module = 9 * GIB + 128 * MIB;
+    const uint64_t end = module + 8 * MIB;
+
+    for (unsigned i = CAIRN_ENGINE_TREE; i <= CAIRN_ENGINE_FREELIST; i++) {
+        uint64_t metadata;
+        uint64_t begin;
+
+        span = 128 * CAIRN_MIB;
+        start((enum cairn_frames_engine)i, 8 * GIB, 8 * MIB, 9 * GIB);
+        span = 0;
+        metadata = frames.metadata_bytes;
+        CHECK(sim_ram_add(module << CAIRN_FRAME_SHIFT, 8 * CAIRN_MIB));
+        CHECK_EQ(cairn_frames_add(&frames, bytes_of(module, end)), CAIRN_OK);
+        CHECK(frames.metadata_bytes > metadata);
+        begin =
+            module + ((frames.metadata_bytes - metadata) >> CAIRN_FRAME_SHIFT);
+        CHECK_EQ(frames.free_frames, 8 * MIB + (end - begin));
+        CHECK_EQ(cairn_frames_remove(&frames, bytes_of(module, begin)),
+                 CAIRN_IN_USE);
+        CHECK_EQ(cairn_frames_remove(&frames, bytes_of(begin, end)), CAIRN_OK);
+        CHECK_EQ(cairn_frames_remove(&frames, bytes_of(module, begin)),
+                 CAIRN_OK);
+        CHECK_EQ(frames.metadata_bytes, metadata);
+        CHECK_EQ(frames.free_frames, 8 * MIB);
+        CHECK_EQ(cairn_frames_check(&frames), 0);
+    }
+}
+
+/* Whether the one that needs them lies above or below. */
+CAIRN_TEST(C12_a_module_stays_while_one_below_or_above_needs_its_metadata)
+{
+    const uint64_t section = 9 * GIB + 128 * MIB;
+
+    for (unsigned i = CAIRN_ENGINE_TREE; i <= CAIRN_ENGINE_FREELIST; i++) {
+        for (unsigned below = 0; below < 2; below++) {
+            uint64_t module = section + 64 * MIB;
+            uint64_t guest = below ? section + 8 * MIB : section + 96 * MIB;
+
+            span = 128 * CAIRN_MIB;
+            start((enum cairn_frames_engine)i, 8 * GIB, 8 * MIB, 9 * GIB);
+            span = 0;
+            CHECK(sim_ram_add(module << CAIRN_FRAME_SHIFT, 8 * CAIRN_MIB));
+            CHECK_EQ(
+                cairn_frames_add(&frames, bytes_of(module, module + 8 * MIB)),
+                CAIRN_OK);
+            CHECK_EQ(cairn_frames_add(&frames, bytes_of(guest, guest + MIB)),
+                     CAIRN_OK);
+            CHECK_EQ(cairn_frames_remove(&frames,
+                                         bytes_of(module, module + 8 * MIB)),
+                     CAIRN_IN_USE);
+            CHECK_EQ(cairn_frames_check(&frames), 0);
+            CHECK_EQ(cairn_frames_remove(&frames, bytes_of(guest, guest + MIB)),
+                     CAIRN_OK);
+            CHECK_EQ(cairn_frames_remove(&frames,
+                                         bytes_of(module, module + 8 * MIB)),
+                     CAIRN_OK);
+            CHECK_EQ(frames.free_frames, 8 * MIB);
+        }
     }
 }
 
