@@ -6,6 +6,7 @@
 
 #include <cairn/platform.h>
 #include <linux/membarrier.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,29 +14,71 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A simulated CPU, in a line of its own: others wait for `off` to become 0. */
+/*
+ * What a CPU is in belongs to the thread that it runs on, where each access is
+ * one instruction, as in a kernel that keeps it at %gs; others find it through
+ * `state`.  A thread that stops being that CPU, or ends, leaves the state in
+ * `parked` and waits for those who were just looking.
+ */
 struct sim_cpu {
-    uint32_t interrupts_off;
-    unsigned number;
+    uint32_t *state; /* 1: interrupts are off */
+    uint32_t parked;
+    unsigned watchers;
 } __attribute__((aligned(128)));
 
-static struct sim_cpu cpus[SIM_CPUS];
-static _Thread_local struct sim_cpu *this_cpu = &cpus[0];
+static struct sim_cpu cpus[SIM_CPUS] = {{.state = NULL}};
+static _Thread_local uint32_t interrupts_off;
+static _Thread_local unsigned cpu_number;
+static pthread_key_t end_of_thread;
 static _Thread_local char last_log[256];
 static bool is_verbose;
 static void (*panic_handler)(const char *text);
 
-void sim_set_cpu(unsigned cpu)
+/* Are interrupts off on any thread's CPU? */
+static bool are_off_on(struct sim_cpu *cpu)
 {
-    if (cpu >= SIM_CPUS)
+    const uint32_t *state;
+    bool are_off;
+
+    __atomic_fetch_add(&cpu->watchers, 1, __ATOMIC_SEQ_CST);
+    state = __atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST);
+    are_off = state != NULL && __atomic_load_n(state, __ATOMIC_ACQUIRE) != 0;
+    __atomic_fetch_sub(&cpu->watchers, 1, __ATOMIC_SEQ_CST);
+    return are_off;
+}
+
+static void leave_cpu(void)
+{
+    struct sim_cpu *cpu = &cpus[cpu_number];
+
+    if (__atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST) != &interrupts_off)
+        return; /* another thread is that CPU now */
+    __atomic_store_n(&cpu->parked, interrupts_off, __ATOMIC_RELAXED);
+    __atomic_store_n(&cpu->state, &cpu->parked, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&cpu->watchers, __ATOMIC_SEQ_CST) != 0)
+        sched_yield();
+}
+
+static void leave_at_end(void *unused)
+{
+    (void)unused;
+    leave_cpu();
+}
+
+void sim_set_cpu(unsigned number)
+{
+    if (number >= SIM_CPUS)
         abort();
-    this_cpu = &cpus[cpu];
-    this_cpu->number = cpu;
+    leave_cpu();
+    cpu_number = number;
+    interrupts_off = are_off_on(&cpus[number]);
+    __atomic_store_n(&cpus[number].state, &interrupts_off, __ATOMIC_SEQ_CST);
+    pthread_setspecific(end_of_thread, &cpus[number]);
 }
 
 bool sim_are_interrupts_off(void)
 {
-    return this_cpu->interrupts_off != 0;
+    return interrupts_off != 0;
 }
 
 void sim_set_verbose(bool verbose)
@@ -70,18 +113,16 @@ void cairn_platform_panic(const char *text)
 
 unsigned long cairn_platform_irq_save(void)
 {
-    struct sim_cpu *cpu = this_cpu;
-    unsigned long state = cpu->interrupts_off;
+    unsigned long state = interrupts_off;
 
-    __atomic_store_n(&cpu->interrupts_off, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&interrupts_off, 1, __ATOMIC_RELAXED);
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     return state;
 }
 
 void cairn_platform_irq_restore(unsigned long state)
 {
-    __atomic_store_n(&this_cpu->interrupts_off, (uint32_t)state,
-                     __ATOMIC_RELEASE);
+    __atomic_store_n(&interrupts_off, (uint32_t)state, __ATOMIC_RELEASE);
 }
 
 void *cairn_platform_phys_to_virt(cairn_phys start, size_t bytes)
@@ -91,7 +132,7 @@ void *cairn_platform_phys_to_virt(cairn_phys start, size_t bytes)
 
 unsigned cairn_platform_cpu(void)
 {
-    return this_cpu->number;
+    return cpu_number;
 }
 
 unsigned cairn_platform_cpu_count(void)
@@ -105,19 +146,20 @@ unsigned cairn_platform_cpu_count(void)
  */
 void cairn_platform_quiesce(unsigned cpu)
 {
-    uint32_t *own = &this_cpu->interrupts_off;
-    uint32_t state = *own;
+    uint32_t state = interrupts_off;
 
-    if (cpu == this_cpu->number)
+    if (cpu == cpu_number)
         return;
-    __atomic_store_n(own, 0, __ATOMIC_RELEASE);
+    __atomic_store_n(&interrupts_off, 0, __ATOMIC_RELEASE);
     syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
-    while (__atomic_load_n(&cpus[cpu].interrupts_off, __ATOMIC_ACQUIRE) != 0)
+    while (are_off_on(&cpus[cpu]))
         sched_yield();
-    __atomic_store_n(own, state, __ATOMIC_RELAXED);
+    __atomic_store_n(&interrupts_off, state, __ATOMIC_RELAXED);
 }
 
-__attribute__((constructor)) static void register_membarrier(void)
+__attribute__((constructor)) static void start(void)
 {
+    pthread_key_create(&end_of_thread, leave_at_end);
+    sim_set_cpu(0);
     syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
 }

@@ -118,14 +118,23 @@ struct cairn__block {
     uint8_t *state;
 };
 
+/* All free frames of a chunk of 512, one bit each. */
+struct cairn__claim {
+    struct cairn__block first; /* of the chunk */
+    uint64_t words[8];
+};
+
 /* Free blocks that a CPU keeps for itself. [own CPU, interrupts off] */
 struct cairn_frames_cpu {
     uint32_t frozen_by; /* 1 + the CPU that empties it: hands off */
     uint32_t counts[CAIRN_FRAMES_MAGAZINES]; /* blocks in each magazine */
-    uint64_t active; /* chunk from which it was filled last */
-    uint64_t allocated[CAIRN_OWNER_COUNT]; /* frames, since the start */
-    uint64_t freed[CAIRN_OWNER_COUNT];     /* without those of last_freed */
-    uint64_t last_freed; /* single frames of `last_owner`, since it is that */
+    uint64_t word;                           /* bits: frames of a claim */
+    struct cairn__block word_first;          /* which bit 0 stands for */
+    struct cairn__claim claim;               /* what follows that word */
+    uint64_t user_singles; /* from the engine, less those given back to it */
+    uint64_t live[CAIRN_OWNER_COUNT]; /* other frames: allocated less freed;
+                                         wraps, if CPUs free for each other */
+    uint64_t last_freed; /* not in `live` yet, and of `last_owner` */
     uint32_t last_owner;
     uint32_t return_count;
     struct cairn__block slots[CAIRN_FRAMES_CACHE_SLOTS]; /* frames/cache.h */

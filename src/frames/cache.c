@@ -1,8 +1,12 @@
 /*
  * frames/cache.c - magazines; see cache.h.
  *
- * HOW    Single frames: a stack of 128.  It is filled with 64 frames of the
- *        fullest chunks and, when it is full, its older half goes back.
+ * HOW    Single frames of user processes: a CPU claims all free frames of one
+ *        chunk, the fullest, and hands them out word by word of its free bits:
+ *        nothing is done for each frame but to clear its bit.  What is freed
+ *        goes to a stack of 128, which is served first; when that is full, its
+ *        older half goes back.  While memory is scarce, nothing is claimed, and
+ *        the stack is filled with 64 frames.
  *        Frames of chunks that are sparse do not enter it, since handing them
  *        out again would keep the chunk from becoming whole: they wait in a
  *        list of 64 and go back together.
@@ -55,8 +59,47 @@ static void set_states(struct cairn__block block, cairn_order order,
     cairn__states_fill(block.state, count, first, others);
 }
 
-bool cairn__cache_refill(struct cairn_frames *frames,
-                         struct cairn_frames_cpu *cpu, unsigned magazine)
+/* The claim's next word that is not 0 becomes the word in hand. */
+static bool claim_word(struct cairn_frames_cpu *cpu)
+{
+    struct cairn__claim *claim = &cpu->claim;
+
+    for (unsigned i = 0; i < CAIRN__LINE_WORDS; i++) {
+        if (claim->words[i] == 0)
+            continue;
+        cpu->word = claim->words[i];
+        cpu->word_first = cairn__block_after(claim->first, i * 64);
+        claim->words[i] = 0;
+        /* The states of a word share a cache line, soon to be written. */
+        __builtin_prefetch(cpu->word_first.state, 1);
+        return true;
+    }
+    return false;
+}
+
+/* While memory is scarce, a CPU takes no more than a batch at once. */
+static bool may_claim(const struct cairn_frames *frames)
+{
+    return frames->engine->claim != NULL &&
+           cairn__frames_spare(frames, 0) / frames->config.cpu_count >=
+               2 * (uint64_t)CAIRN__CHUNK_FRAMES;
+}
+
+static bool claim_chunk(struct cairn_frames *frames,
+                        struct cairn_frames_cpu *cpu)
+{
+    unsigned long state = cairn__lock_acquire(&frames->lock);
+    uint64_t former = frames->free_frames;
+    bool is_claimed =
+        may_claim(frames) && frames->engine->claim(frames, &cpu->claim);
+
+    cpu->user_singles += former - frames->free_frames;
+    cairn__lock_release(&frames->lock, state);
+    return is_claimed;
+}
+
+static bool refill_magazine(struct cairn_frames *frames,
+                            struct cairn_frames_cpu *cpu, unsigned magazine)
 {
     struct cairn__cache_place place = cairn__cache_place(magazine);
     cairn_order order = cairn__cache_order(magazine);
@@ -71,10 +114,19 @@ bool cairn__cache_refill(struct cairn_frames *frames,
         memmove(slots, slots + wanted - taken, taken * sizeof(*slots));
     for (size_t i = 0; i < taken && order > 0; i++)
         set_states(slots[i], order, CAIRN__STATE_CACHED, CAIRN__STATE_TAIL);
-    if (magazine == 0)
-        cpu->active = slots[0].first.value >> CAIRN__CHUNK_ORDER;
     cpu->counts[magazine] = (uint32_t)taken;
+    if (magazine == 0)
+        cpu->user_singles += taken;
     return true;
+}
+
+bool cairn__cache_refill(struct cairn_frames *frames,
+                         struct cairn_frames_cpu *cpu, unsigned magazine)
+{
+    if (magazine == 0 &&
+        (claim_word(cpu) || (claim_chunk(frames, cpu) && claim_word(cpu))))
+        return true;
+    return refill_magazine(frames, cpu, magazine);
 }
 
 static void give_batch(struct cairn_frames *frames, cairn_order order,
@@ -103,6 +155,8 @@ void cairn__cache_flush(struct cairn_frames *frames,
 
     give_batch(frames, cairn__cache_order(magazine), blocks, part);
     *count -= part;
+    if (magazine == 0)
+        cpu->user_singles -= part;
     memmove(blocks, blocks + part, *count * sizeof(*blocks));
 }
 
@@ -110,13 +164,39 @@ void cairn__cache_flush_returns(struct cairn_frames *frames,
                                 struct cairn_frames_cpu *cpu)
 {
     give_batch(frames, 0, cpu->returns, cpu->return_count);
+    cpu->user_singles -= cpu->return_count;
     cpu->return_count = 0;
+}
+
+static void give_word(struct cairn_frames *frames, struct cairn_frames_cpu *cpu)
+{
+    struct cairn__block blocks[64];
+    size_t count = 0;
+
+    for (; cpu->word != 0; cpu->word &= cpu->word - 1)
+        blocks[count++] =
+            cairn__block_after(cpu->word_first, cairn__bit_lowest(cpu->word));
+    give_batch(frames, 0, blocks, count);
+    cpu->user_singles -= count;
+}
+
+static uint64_t count_claimed(const struct cairn_frames_cpu *cpu)
+{
+    uint64_t total = cairn__bit_count(cpu->word);
+
+    for (unsigned i = 0; i < CAIRN__LINE_WORDS; i++)
+        total += cairn__bit_count(cpu->claim.words[i]);
+    return total;
 }
 
 /* Everything back; the caller owns the cache. */
 static void empty(struct cairn_frames *frames, struct cairn_frames_cpu *cpu)
 {
     cairn__cache_flush_returns(frames, cpu);
+    do
+        give_word(frames, cpu);
+    while (claim_word(cpu));
+    cpu->user_singles -= cpu->counts[0];
     for (unsigned i = 0; i < CAIRN_FRAMES_MAGAZINES; i++) {
         give_batch(frames, cairn__cache_order(i),
                    &cpu->slots[cairn__cache_place(i).first], cpu->counts[i]);
@@ -153,32 +233,35 @@ void cairn__cache_drain(struct cairn_frames *frames, unsigned number)
     __atomic_store_n(&cpu->frozen_by, 0, __ATOMIC_RELEASE);
 }
 
+static uint64_t count_users(const struct cairn_frames_cpu *cpu)
+{
+    return count_claimed(cpu) + cpu->counts[0] + cpu->return_count;
+}
+
 uint64_t cairn__cache_singles(const struct cairn_frames *frames)
 {
     uint64_t total = 0;
 
     for (unsigned i = 0; i < frames->config.cpu_count; i++)
-        total += frames->cpus[i].counts[0] +
-                 frames->cpus[i].counts[CAIRN__MAGAZINE_LASTING] +
-                 frames->cpus[i].return_count;
+        total += count_users(&frames->cpus[i]) +
+                 frames->cpus[i].counts[CAIRN__MAGAZINE_LASTING];
     return total;
 }
 
-void cairn__cache_count_owner(struct cairn_frames_cpu *cpu, unsigned owner)
+uint64_t cairn__cache_live(const struct cairn_frames_cpu *cpu, unsigned owner)
 {
-    cpu->freed[cpu->last_owner] += cpu->last_freed;
-    cpu->last_freed = 0;
-    cpu->last_owner = owner;
-}
+    uint64_t live = cpu->live[owner];
 
-uint64_t cairn__cache_freed(const struct cairn_frames_cpu *cpu, unsigned owner)
-{
-    return cpu->freed[owner] + (owner == cpu->last_owner ? cpu->last_freed : 0);
+    if (owner == cpu->last_owner)
+        live -= cpu->last_freed;
+    if (owner == CAIRN_OWNER_USER)
+        live += cpu->user_singles - count_users(cpu);
+    return live;
 }
 
 uint64_t cairn__cache_frames(const struct cairn_frames_cpu *cpu)
 {
-    uint64_t total = cpu->return_count;
+    uint64_t total = count_claimed(cpu) + cpu->return_count;
 
     for (unsigned i = 0; i < CAIRN_FRAMES_MAGAZINES; i++)
         total += (uint64_t)cpu->counts[i] << cairn__cache_order(i);

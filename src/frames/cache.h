@@ -27,6 +27,9 @@ static inline bool cairn__cache_is_frozen(const struct cairn_frames_cpu *cpu)
  * A magazine's number is the order of its blocks; but single frames of all
  * owners except user processes, which outlive theirs, have one of their own,
  * so that the engine can keep the two in different chunks.
+ *
+ * Single frames of user processes come from magazine 0 or, if that is empty,
+ * from the word in hand.
  */
 #define CAIRN__MAGAZINE_LASTING CAIRN_FRAMES_CACHED_ORDERS
 
@@ -67,9 +70,16 @@ static inline struct cairn__cache_place cairn__cache_place(unsigned magazine)
     return places[magazine];
 }
 
+/* Own CPU: is there a block to hand out, in the magazine or in the word? */
+static inline bool cairn__cache_has(const struct cairn_frames_cpu *cpu,
+                                    unsigned magazine)
+{
+    return cpu->counts[magazine] > 0 || (magazine == 0 && cpu->word != 0);
+}
+
 /*
- * Own CPU, interrupts off, the magazine is empty: take a batch from the engine.
- * False: nothing is free.
+ * Own CPU, interrupts off, nothing is there: take a batch from the engine, or a
+ * word out of a claim.  False: nothing is free.
  */
 bool cairn__cache_refill(struct cairn_frames *frames,
                          struct cairn_frames_cpu *cpu, unsigned magazine);
@@ -89,16 +99,28 @@ void cairn__cache_drain(struct cairn_frames *frames, unsigned number);
 uint64_t cairn__cache_singles(const struct cairn_frames *frames);
 
 /*
- * Own CPU, interrupts off: `last_freed` counts frames of that owner from now
- * on.  Counting runs of one owner, instead of freed[owner]++ for each frame,
- * keeps the processor from waiting: the address of that counter would not be
- * known before the frame's state has arrived, and no later load can pass a
- * store without an address.
+ * Own CPU, interrupts off: it freed a single frame of that owner.  Counting
+ * runs of one owner, instead of live[owner]-- for each frame, keeps the
+ * processor from waiting: the address of that counter would not be known before
+ * the frame's state has arrived, and no later load can pass a store without an
+ * address.
  */
-void cairn__cache_count_owner(struct cairn_frames_cpu *cpu, unsigned owner);
+static inline void cairn__cache_count_freed(struct cairn_frames_cpu *cpu,
+                                            unsigned owner)
+{
+    if (owner != cpu->last_owner) {
+        cpu->live[cpu->last_owner] -= cpu->last_freed;
+        cpu->last_freed = 0;
+        cpu->last_owner = owner;
+    }
+    cpu->last_freed++;
+}
 
-/* Frames of that owner that this CPU has freed. */
-uint64_t cairn__cache_freed(const struct cairn_frames_cpu *cpu, unsigned owner);
+/*
+ * Frames of that owner that this CPU has allocated, less those that it freed.
+ * Only the sum of all CPUs is a number of frames.
+ */
+uint64_t cairn__cache_live(const struct cairn_frames_cpu *cpu, unsigned owner);
 
 /* Frames in this CPU's caches. */
 uint64_t cairn__cache_frames(const struct cairn_frames_cpu *cpu);

@@ -45,6 +45,12 @@ struct cairn__engine {
                    struct cairn__pfn_range window, struct cairn__block *out,
                    size_t max);
 
+    /*
+     * Take all free frames of one chunk, the best one for single frames.
+     * False: there is none.  NULL: the engine does not do that.
+     */
+    bool (*claim)(struct cairn_frames *frames, struct cairn__claim *out);
+
     /* Give blocks back; their states are FREE already (order < 9). */
     void (*give)(struct cairn_frames *frames, cairn_order order,
                  const struct cairn__block *blocks, size_t count);

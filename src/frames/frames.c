@@ -62,6 +62,12 @@ static inline bool is_cached_order(unsigned order)
            cairn__cache_place(order).limit != 0;
 }
 
+/* Those are counted by what goes to and fro between engine and CPU. */
+static inline bool is_user_single(unsigned order, unsigned owner)
+{
+    return order == 0 && owner == CAIRN_OWNER_USER;
+}
+
 /* ---- Allocation ---------------------------------------------------------- */
 
 /* Straight from the engine. */
@@ -95,38 +101,58 @@ CAIRN_INLINE struct cairn__block pop(struct cairn_frames_cpu *cpu,
         ->slots[cairn__cache_place(magazine).first + --cpu->counts[magazine]];
 }
 
-CAIRN_INLINE void hand_out(struct cairn_frames_cpu *cpu,
-                           const struct request *request,
+/* The lowest frame of a word that is not 0. */
+CAIRN_INLINE struct cairn__block pop_word(struct cairn_frames_cpu *cpu)
+{
+    unsigned bit = cairn__bit_lowest(cpu->word);
+
+    cpu->word &= cpu->word - 1;
+    return cairn__block_after(cpu->word_first, bit);
+}
+
+CAIRN_INLINE void hand_out(const struct request *request,
                            struct cairn__block block, cairn_pfn *out)
 {
     cairn__state_set(block.state,
                      cairn__state_of(request->owner, request->order));
-    cpu->allocated[request->owner] += (uint64_t)1 << request->order;
     *out = block.first;
+}
+
+/* Own CPU, not frozen: out of its stock. */
+static bool take_stock(const struct request *request,
+                       struct cairn_frames_cpu *cpu, struct cairn__block *out)
+{
+    unsigned magazine = cairn__cache_magazine(request->order, request->owner);
+    bool is_there =
+        cairn__cache_has(cpu, magazine) ||
+        cairn__cache_refill(request->frames, cpu, magazine);
+
+    if (is_there)
+        *out = cpu->counts[magazine] > 0 ? pop(cpu, magazine) : pop_word(cpu);
+    return is_there;
 }
 
 static bool take_once(const struct request *request, cairn_pfn *out)
 {
-    struct cairn_frames *frames = request->frames;
     unsigned long state = cairn_platform_irq_save();
-    struct cairn_frames_cpu *cpu = own_cpu(frames);
-    unsigned magazine = cairn__cache_magazine(request->order, request->owner);
+    struct cairn_frames_cpu *cpu = own_cpu(request->frames);
+    bool is_direct = (request->flags & DIRECT_FLAGS) != 0 ||
+                     !is_cached_order(request->order) ||
+                     cairn__cache_is_frozen(cpu);
     struct cairn__block block = {{0}, NULL};
-    bool taken;
+    bool taken = !is_direct && take_stock(request, cpu, &block);
 
-    if ((request->flags & DIRECT_FLAGS) != 0 ||
-        !is_cached_order(request->order) || cairn__cache_is_frozen(cpu)) {
+    if (!taken &&
+        (is_direct || (request->flags & CAIRN_FRAME_RESERVE) != 0)) {
         taken = take_direct(request, &block);
-    } else {
-        taken = cpu->counts[magazine] > 0 ||
-                cairn__cache_refill(frames, cpu, magazine);
-        if (taken)
-            block = pop(cpu, magazine);
-        else if ((request->flags & CAIRN_FRAME_RESERVE) != 0)
-            taken = take_direct(request, &block);
+        if (taken && is_user_single(request->order, request->owner))
+            cpu->user_singles++;
     }
-    if (taken)
-        hand_out(cpu, request, block, out);
+    if (taken) {
+        hand_out(request, block, out);
+        if (!is_user_single(request->order, request->owner))
+            cpu->live[request->owner] += (uint64_t)1 << request->order;
+    }
     cairn_platform_irq_restore(state);
     return taken;
 }
@@ -161,7 +187,7 @@ bool cairn__frames_clear(cairn_pfn first, uint64_t count)
 }
 
 /*
- * Out of this CPU's magazine, and nothing else to do.  `magazine` is a constant
+ * Out of this CPU's stock, and nothing else to do.  `magazine` is a constant
  * where that matters.
  */
 CAIRN_INLINE bool take_fast(const struct request *request, unsigned magazine,
@@ -174,9 +200,14 @@ CAIRN_INLINE bool take_fast(const struct request *request, unsigned magazine,
 
     if (cpus != NULL) { /* else the allocator has not been started */
         cpu = &cpus[cairn_platform_cpu()];
-        is_there = !cairn__cache_is_frozen(cpu) && cpu->counts[magazine] > 0;
-        if (is_there)
-            hand_out(cpu, request, pop(cpu, magazine), out);
+        is_there =
+            !cairn__cache_is_frozen(cpu) && cairn__cache_has(cpu, magazine);
+        if (is_there && magazine == 0 && cpu->counts[0] == 0)
+            hand_out(request, pop_word(cpu), out);
+        else if (is_there)
+            hand_out(request, pop(cpu, magazine), out);
+        if (is_there && magazine != 0)
+            cpu->live[request->owner] += (uint64_t)1 << request->order;
     }
     cairn_platform_irq_restore(state);
     return is_there;
@@ -203,15 +234,35 @@ alloc_any(struct cairn_frames *frames, cairn_order order, unsigned flags,
     return CAIRN_OK;
 }
 
-/* The common path of blocks: apart, so that that of single frames is short. */
+/* Single frames that the stock did not have. */
 static CAIRN_NOINLINE enum cairn_status
-alloc_block(struct cairn_frames *frames, cairn_order order, unsigned flags,
+alloc_single(struct cairn_frames *frames, enum cairn_owner owner,
+             cairn_pfn *out)
+{
+    return alloc_any(frames, 0, 0, owner, out);
+}
+
+/* Those of user processes.  For the compiler, little stays alive in here. */
+CAIRN_INLINE enum cairn_status alloc_user(struct cairn_frames *frames,
+                                          cairn_pfn *out)
+{
+    struct request request = {frames, 0, 0, CAIRN_OWNER_USER};
+
+    return take_fast(&request, 0, out)
+               ? CAIRN_OK
+               : alloc_single(frames, CAIRN_OWNER_USER, out);
+}
+
+/* The common path of all others: apart, so that the first is short. */
+static CAIRN_NOINLINE enum cairn_status
+alloc_other(struct cairn_frames *frames, cairn_order order, unsigned flags,
             enum cairn_owner owner, cairn_pfn *out)
 {
     struct request request = {frames, order, 0, owner};
 
-    if (flags == 0 && order - 1 < CAIRN_FRAMES_CACHED_ORDERS - 1 &&
-        (unsigned)owner < CAIRN_OWNER_COUNT && take_fast(&request, order, out))
+    if (flags == 0 && (unsigned)owner < CAIRN_OWNER_COUNT &&
+        order < CAIRN_FRAMES_CACHED_ORDERS &&
+        take_fast(&request, cairn__cache_magazine(order, owner), out))
         return CAIRN_OK;
     return alloc_any(frames, order, flags, owner, out);
 }
@@ -220,17 +271,9 @@ enum cairn_status cairn_frames_alloc(struct cairn_frames *frames,
                                      cairn_order order, unsigned flags,
                                      enum cairn_owner owner, cairn_pfn *out)
 {
-    struct request users = {frames, 0, 0, CAIRN_OWNER_USER};
-    struct request lasting = {frames, 0, 0, owner};
-
-    if ((order | flags) == 0) {
-        if (owner == CAIRN_OWNER_USER && take_fast(&users, 0, out))
-            return CAIRN_OK;
-        if ((unsigned)owner < CAIRN_OWNER_COUNT && owner != CAIRN_OWNER_USER &&
-            take_fast(&lasting, CAIRN__MAGAZINE_LASTING, out))
-            return CAIRN_OK;
-    }
-    return alloc_block(frames, order, flags, owner, out);
+    return (order | flags) == 0 && owner == CAIRN_OWNER_USER
+               ? alloc_user(frames, out)
+               : alloc_other(frames, order, flags, owner, out);
 }
 
 /* ---- Release ------------------------------------------------------------- */
@@ -253,16 +296,8 @@ static void give_to_run(struct cairn_frames *frames, cairn_pfn first,
 {
     uint64_t count = cairn__run_length(frames, first);
 
-    cpu->freed[owner] += count;
+    cpu->live[owner] -= count;
     cairn__run_give(frames, first, count);
-}
-
-/* Is a frame of a user process better handed out again than given back? */
-CAIRN_INLINE bool is_kept(const struct cairn_frames_cpu *cpu, cairn_pfn first,
-                          enum cairn__chunk_kind kind)
-{
-    return kind != CAIRN__CHUNK_SPARSE ||
-           first.value >> CAIRN__CHUNK_ORDER == cpu->active;
 }
 
 /* Own CPU, not frozen: the block goes into a magazine, which has room then. */
@@ -302,13 +337,16 @@ static void release(struct cairn_frames *frames, struct cairn_frames_cpu *cpu,
         give_to_run(frames, first, cpu, owner);
         return;
     }
-    cpu->freed[owner] += (uint64_t)1 << order;
-    if (!is_cached_order(order) || cairn__cache_is_frozen(cpu))
+    if (!is_user_single(order, owner))
+        cpu->live[owner] -= (uint64_t)1 << order;
+    if (!is_cached_order(order) || cairn__cache_is_frozen(cpu)) {
         give_direct(frames, block, order);
-    else if (magazine == 0 && !is_kept(cpu, first, head->kind))
+        cpu->user_singles -= is_user_single(order, owner);
+    } else if (magazine == 0 && head->kind == CAIRN__CHUNK_SPARSE) {
         keep_apart(frames, cpu, block);
-    else
+    } else {
         keep(frames, cpu, block, magazine);
+    }
 }
 
 /* `order` is that of a block, ORDER_RUN, or ANY_ORDER. */
@@ -341,59 +379,55 @@ CAIRN_INLINE struct cairn__block *push(struct cairn_frames_cpu *cpu,
                : NULL;
 }
 
-/* Where a single frame is kept on this CPU; NULL: there is no room. */
+/* Where a user's single frame is kept on this CPU; NULL: there is no room. */
 CAIRN_INLINE struct cairn__block *find_slot(struct cairn_frames_cpu *cpu,
-                                            cairn_pfn first,
-                                            enum cairn__chunk_kind kind,
-                                            unsigned owner)
+                                            enum cairn__chunk_kind kind)
 {
-    if (owner != CAIRN_OWNER_USER)
-        return push(cpu, CAIRN__MAGAZINE_LASTING);
-    if (is_kept(cpu, first, kind))
+    if (kind != CAIRN__CHUNK_SPARSE)
         return push(cpu, 0);
     return cpu->return_count < CAIRN_FRAMES_RETURN_SLOTS
                ? &cpu->returns[cpu->return_count++]
                : NULL;
 }
 
-/* A single frame of a chunk whose states are valid, into the magazine. */
-CAIRN_INLINE bool keep_single(struct cairn_frames_cpu *cpu,
-                              struct cairn__block block,
-                              enum cairn__chunk_kind kind)
+/* A single frame of a user process, whose chunk is of that kind. */
+CAIRN_INLINE bool keep_user(struct cairn_frames_cpu *cpu,
+                            struct cairn__block block,
+                            enum cairn__chunk_kind kind)
 {
-    unsigned owner = cairn__state_single_owner(*block.state);
     struct cairn__block *slot;
 
-    if (owner >= CAIRN_OWNER_COUNT || cairn__cache_is_frozen(cpu))
+    if (cairn__cache_is_frozen(cpu))
         return false;
-    slot = find_slot(cpu, block.first, kind, owner);
+    slot = find_slot(cpu, kind);
     if (slot == NULL)
         return false;
     *slot = block;
     cairn__state_set(block.state, CAIRN__STATE_FREE);
-    if (owner != cpu->last_owner)
-        cairn__cache_count_owner(cpu, owner);
-    cpu->last_freed++;
     return true;
 }
 
-/* The same for a larger block, if its order is kept in magazines. */
-CAIRN_INLINE bool keep_block(struct cairn_frames_cpu *cpu,
+/* Any other allocated block, if there are magazines for its order. */
+CAIRN_INLINE bool keep_other(struct cairn_frames_cpu *cpu,
                              struct cairn__block block)
 {
     unsigned order = *block.state & CAIRN__ORDER_MASK;
     unsigned owner = (*block.state >> 5) - 1u;
     struct cairn__block *slot;
 
-    if (*block.state < CAIRN__STATE_HEAD || order == 0 ||
-        order >= CAIRN_FRAMES_CACHED_ORDERS || cairn__cache_is_frozen(cpu))
+    if (order >= CAIRN_FRAMES_CACHED_ORDERS || is_user_single(order, owner) ||
+        cairn__cache_is_frozen(cpu))
         return false;
-    slot = push(cpu, order);
+    slot = push(cpu, cairn__cache_magazine(order, owner));
     if (slot == NULL)
         return false;
     *slot = block;
-    cairn__state_set(block.state, CAIRN__STATE_CACHED);
-    cpu->freed[owner] += (uint64_t)1 << order;
+    cairn__state_set(block.state,
+                     order > 0 ? CAIRN__STATE_CACHED : CAIRN__STATE_FREE);
+    if (order > 0)
+        cpu->live[owner] -= (uint64_t)1 << order;
+    else
+        cairn__cache_count_freed(cpu, owner);
     return true;
 }
 
@@ -421,19 +455,22 @@ CAIRN_INLINE enum cairn__chunk_kind locate(const struct cairn_frames *frames,
 }
 
 /*
- * The common path of larger blocks, and then all others; interrupts are off
- * since `irq`.  Apart, as alloc_block is.
+ * The common path of all but users' single frames, and what is not common;
+ * interrupts are off since `irq`.  Apart, as alloc_other is.
  */
 static CAIRN_NOINLINE enum cairn_status free_other(struct cairn_frames *frames,
                                                    struct cairn__block block,
                                                    enum cairn__chunk_kind kind,
                                                    unsigned long irq)
 {
-    bool is_done =
-        has_state(block.first, kind) && keep_block(own_cpu(frames), block);
+    struct cairn__head head = {block.state, kind, CAIRN_OK};
+    bool is_allocated =
+        has_state(block.first, kind) && *block.state >= CAIRN__STATE_HEAD;
 
+    if (is_allocated && !keep_other(own_cpu(frames), block))
+        release(frames, own_cpu(frames), block.first, &head);
     cairn_platform_irq_restore(irq);
-    return is_done ? CAIRN_OK : free_any(frames, block.first, ANY_ORDER);
+    return is_allocated ? CAIRN_OK : free_any(frames, block.first, ANY_ORDER);
 }
 
 enum cairn_status cairn_frames_free(struct cairn_frames *frames,
@@ -444,7 +481,8 @@ enum cairn_status cairn_frames_free(struct cairn_frames *frames,
     enum cairn__chunk_kind kind = locate(frames, &block);
 
     if (kind >= CAIRN__CHUNK_SPARSE &&
-        keep_single(own_cpu(frames), block, kind)) {
+        *block.state == cairn__state_of(CAIRN_OWNER_USER, 0) &&
+        keep_user(own_cpu(frames), block, kind)) {
         cairn_platform_irq_restore(irq);
         return CAIRN_OK;
     }

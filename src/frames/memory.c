@@ -368,7 +368,7 @@ static bool consume_frame(struct cairn_frames *frames, uint64_t at)
     if (taken) {
         *cairn__frames_state(frames, pfn) =
             cairn__state_of(CAIRN_OWNER_BOOT, 0);
-        frames->cpus[cairn_platform_cpu()].allocated[CAIRN_OWNER_BOOT]++;
+        frames->cpus[cairn_platform_cpu()].live[CAIRN_OWNER_BOOT]++;
     }
     cairn__lock_release(&frames->lock, state);
     return taken;

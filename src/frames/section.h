@@ -82,6 +82,8 @@ struct cairn__section {
     uint64_t index[CAIRN__TREE_CLASSES]; /* chunks of each class */
     CAIRN__LINE_ALIGNED uint8_t classes[CAIRN__SECTION_CHUNKS];
     uint16_t free_counts[CAIRN__SECTION_CHUNKS];
+    uint16_t bounds[CAIRN__SECTION_CHUNKS]; /* with so many the class may be
+                                               another one */
     CAIRN__LINE_ALIGNED uint64_t
         lines[CAIRN__SECTION_CHUNKS][CAIRN__LINE_WORDS]; /* 1: free */
     /* A state belongs to whoever owns the frame. */
@@ -185,6 +187,17 @@ static inline uint8_t *cairn__frames_state(const struct cairn_frames *frames,
 
     return &cairn__slot_section(slot)
                 ->states[pfn.value % CAIRN__SECTION_FRAMES];
+}
+
+/* The section of a block whose states are valid: where its state lies in. */
+static inline struct cairn__section *
+cairn__block_section(struct cairn__block block)
+{
+    uint8_t *states = block.state - block.first.value % CAIRN__SECTION_FRAMES;
+
+    return (struct cairn__section *)(void *)(states -
+                                             offsetof(struct cairn__section,
+                                                      states));
 }
 
 static inline struct cairn__block

@@ -348,7 +348,7 @@ static void consume(void *context, struct cairn_phys_range used)
     for (; first.value < window.end; first.value++)
         *cairn__frames_state(frames, first) =
             cairn__state_of(CAIRN_OWNER_BOOT, 0);
-    frames->cpus[0].allocated[CAIRN_OWNER_BOOT] += window.end - window.start;
+    frames->cpus[0].live[CAIRN_OWNER_BOOT] += window.end - window.start;
 }
 
 /* The engine takes over what the map has, less what is in use. */

@@ -31,6 +31,7 @@
  */
 #include "frames/tree.h"
 
+#include "base/memory.h"
 #include "frames/line.h"
 
 /* Limited requests are served first from here: 16 MiB and 4 GiB. */
@@ -115,6 +116,25 @@ static size_t take_single(struct cairn_frames *frames,
     while (taken < max && find_for_single(frames, window, &chunk))
         taken += strip(frames, &chunk, out + max - taken, max - taken);
     return taken;
+}
+
+static bool claim_in(struct cairn_frames *frames,
+                     struct cairn__chunk_window window,
+                     struct cairn__claim *out)
+{
+    struct cairn__section *section;
+    struct cairn__chunk chunk;
+
+    if (!find_for_single(frames, window, &chunk))
+        return false;
+    section = cairn__tree_section(&chunk);
+    out->first = cairn__tree_block(frames, &chunk, 0);
+    memcpy(out->words, cairn__tree_line(&chunk), sizeof(out->words));
+    memset(cairn__tree_line(&chunk), 0, sizeof(out->words));
+    frames->free_frames -= section->free_counts[chunk.number];
+    section->free_counts[chunk.number] = 0;
+    cairn__tree_reclassify(frames, &chunk);
+    return true;
 }
 
 /* ---- Small blocks -------------------------------------------------------- */
@@ -214,6 +234,17 @@ static size_t tree_take(struct cairn_frames *frames, struct cairn__need need,
     return taken;
 }
 
+static bool tree_claim(struct cairn_frames *frames, struct cairn__claim *out)
+{
+    struct cairn__chunk_window all = {0, frames->slot_count * CAIRN__SECTION_CHUNKS};
+    uint64_t first = frames->first_section * CAIRN__SECTION_CHUNKS;
+    struct cairn__chunk_window part = all;
+
+    if (first < CHUNKS_4GIB)
+        part.start = CHUNKS_4GIB - first;
+    return part.start < part.end && claim_in(frames, part, out);
+}
+
 static CAIRN_NOINLINE void reclassify_of(struct cairn_frames *frames,
                                          cairn_pfn pfn)
 {
@@ -228,8 +259,7 @@ static void give_singles(struct cairn_frames *frames,
 {
     for (size_t i = 0; i < count; i++) {
         cairn_pfn pfn = blocks[i].first;
-        struct cairn__section *section =
-            cairn__frames_slot(frames, pfn)->section;
+        struct cairn__section *section = cairn__block_section(blocks[i]);
         unsigned number = cairn__frames_chunk_number(pfn);
         unsigned at = (unsigned)(pfn.value % CAIRN__CHUNK_FRAMES);
         uint64_t *word = &section->lines[number][at / 64];
@@ -237,8 +267,7 @@ static void give_singles(struct cairn_frames *frames,
 
         cairn__assert((*word >> at % 64 & 1) == 0);
         *word |= CAIRN__BIT(at % 64);
-        if (cairn__tree_class_of(now) != cairn__tree_class_of(now - 1) ||
-            (section->medium >> number & 1) != 0)
+        if (now >= section->bounds[number])
             reclassify_of(frames, pfn);
     }
     frames->free_frames += count;
@@ -275,6 +304,7 @@ static void tree_give(struct cairn_frames *frames, cairn_order order,
 const struct cairn__engine cairn__engine_tree = {
     .name = "tree",
     .take = tree_take,
+    .claim = tree_claim,
     .give = tree_give,
     .take_run = cairn__tree_take_run,
     .give_run = cairn__tree_give_run,

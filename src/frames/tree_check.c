@@ -56,6 +56,21 @@ static bool is_classed_right(const struct cairn__section *section,
                (is_sparse ? CAIRN__CHUNK_SPARSE : CAIRN__CHUNK_DENSE);
 }
 
+/* Is it looked at again as soon as its class may be another one? */
+static bool is_bound_right(const struct cairn__section *section,
+                           unsigned number)
+{
+    bool is_medium = (section->medium >> number & 1) != 0;
+    unsigned count = section->free_counts[number];
+    unsigned bound = section->bounds[number];
+
+    if (is_medium)
+        return bound == 0;
+    return bound > count &&
+           cairn__tree_class_of(bound - 1) == section->classes[number] &&
+           cairn__tree_class_of(bound) != section->classes[number];
+}
+
 /* Is the chunk in the index word of its class and in no other? */
 static bool is_indexed_right(const struct cairn__slot *slot, unsigned number)
 {
@@ -87,6 +102,8 @@ static unsigned check_section(const struct cairn__slot *slot, struct sums *sums)
             return broken;
         if (!is_classed_right(section, i))
             return 8;
+        if (!is_bound_right(section, i))
+            return 9;
     }
     return 0;
 }
