@@ -71,6 +71,7 @@ static void start(struct frames_build *build, uint32_t choice)
     build->config.resumes_at_freed =
         (choice & 8) != 0 && !build->config.has_magazines &&
         build->config.engine == CAIRN_ENGINE_BITMAP;
+    build->config.cpu_count = (choice & 32) != 0 ? 1 : 0;
     build->config.reserve_frames = (choice & 16) != 0 ? 20 : 0;
     if (frames_build_start(build) != CAIRN_OK)
         abort();

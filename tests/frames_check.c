@@ -68,7 +68,7 @@ static void break_all(struct frames_build *build)
 
     expect_word(build, &frames->total_frames, 1);
     expect_word(build, &frames->free_frames, 1);
-    expect_word(build, &frames->cpus[0].allocated[CAIRN_OWNER_HEAP], 2);
+    expect_word(build, &frames->cpus[0].live[CAIRN_OWNER_HEAP], 2);
     expect_byte(build, places.free, CAIRN__STATE_TAIL);
     expect_byte(build, places.free, CAIRN__STATE_ABSENT);
     expect_byte(build, places.free, cairn__state_of(CAIRN_OWNER_USER, 0));

@@ -80,8 +80,8 @@ static void break_sums(struct cairn_frames *frames)
 {
     EXPECT_BROKEN_BY(frames->total_frames, frames->total_frames + 1, FRONT);
     EXPECT_BROKEN_BY(frames->free_frames, frames->free_frames - 1, FRONT);
-    EXPECT_BROKEN_BY(frames->cpus[0].allocated[CAIRN_OWNER_HEAP], 1, FRONT);
-    EXPECT_BROKEN_BY(frames->cpus[0].freed[CAIRN_OWNER_HEAP], 1, FRONT);
+    EXPECT_BROKEN_BY(frames->cpus[0].live[CAIRN_OWNER_HEAP], 1, FRONT);
+    EXPECT_BROKEN_BY(frames->cpus[0].user_singles, 1, FRONT);
 }
 
 static void break_free_frames(struct cairn_frames *frames, unsigned number)
@@ -144,6 +144,8 @@ CAIRN_TEST(frames_check_sees_a_broken_chunk_of_the_tree)
     EXPECT_BROKEN_BY(section->kinds[chunk], CAIRN__CHUNK_DENSE, ENGINE + 8);
     EXPECT_BROKEN_BY(section->medium, section->medium | CAIRN__BIT(chunk),
                      ENGINE + 8);
+    EXPECT_BROKEN_BY(section->bounds[chunk], section->bounds[chunk] + 1,
+                     ENGINE + 9);
 }
 
 /* ---- Bitmap and freelist ------------------------------------------------- */

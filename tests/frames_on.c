@@ -24,6 +24,7 @@ void on_start(struct frames_build *build, enum cairn_frames_engine engine,
     build->config = cairn_frames_config_default();
     build->config.engine = engine;
     build->config.has_magazines = has_magazines;
+    build->config.cpu_count = 2; /* so that memory is enough for claims */
     CHECK_EQ(frames_build_start(build), CAIRN_OK);
     CHECK_EQ(cairn_frames_check(&build->frames), 0);
 }

@@ -30,6 +30,7 @@ static void run_model(enum cairn_frames_engine engine, bool has_magazines)
     build.config = cairn_frames_config_default();
     build.config.engine = engine;
     build.config.has_magazines = has_magazines;
+    build.config.cpu_count = 1; /* so that memory is enough for claims */
     build.config.reserve_frames = 20;
     CHECK_EQ(frames_build_start(&build), CAIRN_OK);
     model.build = &build;

@@ -138,8 +138,7 @@ struct cairn_frames_cpu {
     uint32_t last_owner;
     uint32_t return_count;
     struct cairn__block slots[CAIRN_FRAMES_CACHE_SLOTS]; /* frames/cache.h */
-    struct cairn__block
-        returns[CAIRN_FRAMES_RETURN_SLOTS]; /* of sparse chunks */
+    cairn_pfn returns[CAIRN_FRAMES_RETURN_SLOTS];        /* of sparse chunks */
 } __attribute__((aligned(256)));
 
 struct cairn__slot;

@@ -344,14 +344,14 @@ static size_t bitmap_take(struct cairn_frames *frames, struct cairn__need need,
 }
 
 static void bitmap_give(struct cairn_frames *frames, cairn_order order,
-                        const struct cairn__block *blocks, size_t count)
+                        const cairn_pfn *blocks, size_t count)
 {
     struct cairn__bitmap *bitmap = cairn__bitmap_of(frames);
 
     for (size_t i = 0; i < count; i++) {
-        mark(bitmap, blocks[i].first.value, (uint64_t)1 << order, false);
-        cairn__eager_give_block(frames, blocks[i].first.value, order);
-        bitmap->cursor = blocks[i].first.value;
+        mark(bitmap, blocks[i].value, (uint64_t)1 << order, false);
+        cairn__eager_give_block(frames, blocks[i].value, order);
+        bitmap->cursor = blocks[i].value;
     }
 }
 

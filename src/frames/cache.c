@@ -130,34 +130,41 @@ bool cairn__cache_refill(struct cairn_frames *frames,
 }
 
 static void give_batch(struct cairn_frames *frames, cairn_order order,
-                       const struct cairn__block *blocks, size_t count)
+                       const cairn_pfn *blocks, size_t count)
 {
-    unsigned long state;
+    unsigned long state = cairn__lock_acquire(&frames->lock);
 
-    if (count == 0)
-        return;
-    if (order > 0) {
-        for (size_t i = 0; i < count; i++)
-            set_states(blocks[i], order, CAIRN__STATE_FREE, CAIRN__STATE_FREE);
-    }
-    state = cairn__lock_acquire(&frames->lock);
     frames->engine->give(frames, order, blocks, count);
     cairn__lock_release(&frames->lock, state);
+}
+
+/* The oldest `count` blocks of a magazine. */
+static void give_oldest(struct cairn_frames *frames,
+                        struct cairn_frames_cpu *cpu, unsigned magazine,
+                        uint32_t count)
+{
+    struct cairn__cache_place place = cairn__cache_place(magazine);
+    cairn_order order = cairn__cache_order(magazine);
+    struct cairn__block *slots = &cpu->slots[place.first];
+    cairn_pfn blocks[CAIRN__MAGAZINE_MAX];
+
+    cairn__assert(count <= cpu->counts[magazine]);
+    for (uint32_t i = 0; i < count; i++) {
+        if (order > 0)
+            set_states(slots[i], order, CAIRN__STATE_FREE, CAIRN__STATE_FREE);
+        blocks[i] = slots[i].first;
+    }
+    give_batch(frames, order, blocks, count);
+    cpu->counts[magazine] -= count;
+    if (magazine == 0)
+        cpu->user_singles -= count;
+    memmove(slots, slots + count, cpu->counts[magazine] * sizeof(*slots));
 }
 
 void cairn__cache_flush(struct cairn_frames *frames,
                         struct cairn_frames_cpu *cpu, unsigned magazine)
 {
-    struct cairn__block *blocks =
-        &cpu->slots[cairn__cache_place(magazine).first];
-    uint32_t *count = &cpu->counts[magazine];
-    uint32_t part = (*count + 1) / 2;
-
-    give_batch(frames, cairn__cache_order(magazine), blocks, part);
-    *count -= part;
-    if (magazine == 0)
-        cpu->user_singles -= part;
-    memmove(blocks, blocks + part, *count * sizeof(*blocks));
+    give_oldest(frames, cpu, magazine, (cpu->counts[magazine] + 1) / 2);
 }
 
 void cairn__cache_flush_returns(struct cairn_frames *frames,
@@ -170,12 +177,12 @@ void cairn__cache_flush_returns(struct cairn_frames *frames,
 
 static void give_word(struct cairn_frames *frames, struct cairn_frames_cpu *cpu)
 {
-    struct cairn__block blocks[64];
+    cairn_pfn blocks[64];
     size_t count = 0;
 
     for (; cpu->word != 0; cpu->word &= cpu->word - 1)
-        blocks[count++] =
-            cairn__block_after(cpu->word_first, cairn__bit_lowest(cpu->word));
+        blocks[count++].value =
+            cpu->word_first.first.value + cairn__bit_lowest(cpu->word);
     give_batch(frames, 0, blocks, count);
     cpu->user_singles -= count;
 }
@@ -196,12 +203,8 @@ static void empty(struct cairn_frames *frames, struct cairn_frames_cpu *cpu)
     do
         give_word(frames, cpu);
     while (claim_word(cpu));
-    cpu->user_singles -= cpu->counts[0];
-    for (unsigned i = 0; i < CAIRN_FRAMES_MAGAZINES; i++) {
-        give_batch(frames, cairn__cache_order(i),
-                   &cpu->slots[cairn__cache_place(i).first], cpu->counts[i]);
-        cpu->counts[i] = 0;
-    }
+    for (unsigned i = 0; i < CAIRN_FRAMES_MAGAZINES; i++)
+        give_oldest(frames, cpu, i, cpu->counts[i]);
 }
 
 /*

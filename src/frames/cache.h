@@ -55,10 +55,12 @@ struct cairn__cache_place {
     uint8_t batch; /* how many are taken from the engine at once */
 };
 
+#define CAIRN__MAGAZINE_MAX 128 /* the largest limit */
+
 static inline struct cairn__cache_place cairn__cache_place(unsigned magazine)
 {
     static const struct cairn__cache_place places[CAIRN_FRAMES_MAGAZINES] = {
-        [0] = {0, 128, 64},
+        [0] = {0, CAIRN__MAGAZINE_MAX, 64},
         [1] = {128, 32, 32},
         [2] = {160, 16, 16},
         [3] = {176, 8, 8},

@@ -53,7 +53,7 @@ struct cairn__engine {
 
     /* Give blocks back; their states are FREE already (order < 9). */
     void (*give)(struct cairn_frames *frames, cairn_order order,
-                 const struct cairn__block *blocks, size_t count);
+                 const cairn_pfn *blocks, size_t count);
 
     /*
      * Take the lowest run of `count` frames inside `window` that begins at a

@@ -123,9 +123,8 @@ static bool take_stock(const struct request *request,
                        struct cairn_frames_cpu *cpu, struct cairn__block *out)
 {
     unsigned magazine = cairn__cache_magazine(request->order, request->owner);
-    bool is_there =
-        cairn__cache_has(cpu, magazine) ||
-        cairn__cache_refill(request->frames, cpu, magazine);
+    bool is_there = cairn__cache_has(cpu, magazine) ||
+                    cairn__cache_refill(request->frames, cpu, magazine);
 
     if (is_there)
         *out = cpu->counts[magazine] > 0 ? pop(cpu, magazine) : pop_word(cpu);
@@ -142,8 +141,7 @@ static bool take_once(const struct request *request, cairn_pfn *out)
     struct cairn__block block = {{0}, NULL};
     bool taken = !is_direct && take_stock(request, cpu, &block);
 
-    if (!taken &&
-        (is_direct || (request->flags & CAIRN_FRAME_RESERVE) != 0)) {
+    if (!taken && (is_direct || (request->flags & CAIRN_FRAME_RESERVE) != 0)) {
         taken = take_direct(request, &block);
         if (taken && is_user_single(request->order, request->owner))
             cpu->user_singles++;
@@ -287,7 +285,7 @@ static void give_direct(struct cairn_frames *frames, struct cairn__block block,
         cairn__states_fill(block.state, (uint64_t)1 << order, CAIRN__STATE_FREE,
                            CAIRN__STATE_FREE);
     state = cairn__lock_acquire(&frames->lock);
-    frames->engine->give(frames, order, &block, 1);
+    frames->engine->give(frames, order, &block.first, 1);
     cairn__lock_release(&frames->lock, state);
 }
 
@@ -321,7 +319,7 @@ static void keep_apart(struct cairn_frames *frames,
     if (cpu->return_count >= CAIRN_FRAMES_RETURN_SLOTS)
         cairn__cache_flush_returns(frames, cpu);
     cairn__state_set(block.state, CAIRN__STATE_FREE);
-    cpu->returns[cpu->return_count++] = block;
+    cpu->returns[cpu->return_count++] = block.first;
 }
 
 /* Own CPU, interrupts off: any allocated block, or a run, goes back. */
@@ -379,17 +377,6 @@ CAIRN_INLINE struct cairn__block *push(struct cairn_frames_cpu *cpu,
                : NULL;
 }
 
-/* Where a user's single frame is kept on this CPU; NULL: there is no room. */
-CAIRN_INLINE struct cairn__block *find_slot(struct cairn_frames_cpu *cpu,
-                                            enum cairn__chunk_kind kind)
-{
-    if (kind != CAIRN__CHUNK_SPARSE)
-        return push(cpu, 0);
-    return cpu->return_count < CAIRN_FRAMES_RETURN_SLOTS
-               ? &cpu->returns[cpu->return_count++]
-               : NULL;
-}
-
 /* A single frame of a user process, whose chunk is of that kind. */
 CAIRN_INLINE bool keep_user(struct cairn_frames_cpu *cpu,
                             struct cairn__block block,
@@ -399,10 +386,16 @@ CAIRN_INLINE bool keep_user(struct cairn_frames_cpu *cpu,
 
     if (cairn__cache_is_frozen(cpu))
         return false;
-    slot = find_slot(cpu, kind);
-    if (slot == NULL)
-        return false;
-    *slot = block;
+    if (kind == CAIRN__CHUNK_SPARSE) {
+        if (cpu->return_count >= CAIRN_FRAMES_RETURN_SLOTS)
+            return false;
+        cpu->returns[cpu->return_count++] = block.first;
+    } else {
+        slot = push(cpu, 0);
+        if (slot == NULL)
+            return false;
+        *slot = block;
+    }
     cairn__state_set(block.state, CAIRN__STATE_FREE);
     return true;
 }

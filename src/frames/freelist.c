@@ -411,10 +411,10 @@ static size_t freelist_take(struct cairn_frames *frames,
 }
 
 static void freelist_give(struct cairn_frames *frames, cairn_order order,
-                          const struct cairn__block *blocks, size_t count)
+                          const cairn_pfn *blocks, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        uint64_t first = blocks[i].first.value;
+        uint64_t first = blocks[i].value;
 
         write_bits(frames, first, (uint64_t)1 << order, true);
         cairn__eager_give_block(frames, first, order);

@@ -103,8 +103,7 @@ static bool take(struct cairn_frames *frames,
         return false;
     mark(frames, *out, request->count, request->owner);
     state = cairn_platform_irq_save();
-    frames->cpus[cairn_platform_cpu()].live[request->owner] +=
-        request->count;
+    frames->cpus[cairn_platform_cpu()].live[request->owner] += request->count;
     cairn_platform_irq_restore(state);
     return true;
 }

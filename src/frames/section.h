@@ -189,17 +189,6 @@ static inline uint8_t *cairn__frames_state(const struct cairn_frames *frames,
                 ->states[pfn.value % CAIRN__SECTION_FRAMES];
 }
 
-/* The section of a block whose states are valid: where its state lies in. */
-static inline struct cairn__section *
-cairn__block_section(struct cairn__block block)
-{
-    uint8_t *states = block.state - block.first.value % CAIRN__SECTION_FRAMES;
-
-    return (struct cairn__section *)(void *)(states -
-                                             offsetof(struct cairn__section,
-                                                      states));
-}
-
 static inline struct cairn__block
 cairn__frames_block(const struct cairn_frames *frames, cairn_pfn first)
 {

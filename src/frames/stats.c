@@ -59,8 +59,7 @@ void cairn_frames_stats(struct cairn_frames *frames,
 
         out->cached_frames += cairn__cache_frames(cpu);
         for (unsigned owner = 0; owner < CAIRN_OWNER_COUNT; owner++)
-            out->owner_frames[owner] +=
-                cairn__cache_live(cpu, owner);
+            out->owner_frames[owner] += cairn__cache_live(cpu, owner);
     }
     out->free_frames = frames->free_frames + out->cached_frames;
     out->free_2mib = count_empty(frames);

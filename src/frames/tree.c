@@ -40,20 +40,29 @@
 
 /* ---- Single frames ------------------------------------------------------- */
 
-/* A chunk with free single frames: fullest first, then a new one, then M. */
-static bool find_for_single(struct cairn_frames *frames,
-                            struct cairn__chunk_window window,
-                            struct cairn__chunk *out)
+/* A chunk for single frames with some: fullest first, then a new one. */
+static bool find_single(struct cairn_frames *frames,
+                        struct cairn__chunk_window window,
+                        struct cairn__chunk *out)
 {
     for (unsigned c = 0; c < CAIRN__TREE_S_COUNT; c++) {
         if (cairn__tree_lowest(frames, c, window, out))
             return true;
     }
-    if (cairn__tree_lowest(frames, CAIRN__TREE_EMPTY, window, out)) {
-        cairn__tree_claim(frames, out);
-        cairn__tree_split(out, false);
+    if (!cairn__tree_lowest(frames, CAIRN__TREE_EMPTY, window, out))
+        return false;
+    cairn__tree_take_empty(frames, out);
+    cairn__tree_split(out, false);
+    return true;
+}
+
+/* A chunk with free single frames: if need be, one for blocks. */
+static bool find_for_single(struct cairn_frames *frames,
+                            struct cairn__chunk_window window,
+                            struct cairn__chunk *out)
+{
+    if (find_single(frames, window, out))
         return true;
-    }
     for (unsigned c = CAIRN__TREE_M; c < CAIRN__TREE_EMPTY; c++) {
         if (cairn__tree_lowest(frames, c, window, out))
             return true;
@@ -118,6 +127,7 @@ static size_t take_single(struct cairn_frames *frames,
     return taken;
 }
 
+/* Take all of a chunk for single frames, be there many or few. */
 static bool claim_in(struct cairn_frames *frames,
                      struct cairn__chunk_window window,
                      struct cairn__claim *out)
@@ -125,7 +135,7 @@ static bool claim_in(struct cairn_frames *frames,
     struct cairn__section *section;
     struct cairn__chunk chunk;
 
-    if (!find_for_single(frames, window, &chunk))
+    if (window.start >= window.end || !find_single(frames, window, &chunk))
         return false;
     section = cairn__tree_section(&chunk);
     out->first = cairn__tree_block(frames, &chunk, 0);
@@ -134,6 +144,7 @@ static bool claim_in(struct cairn_frames *frames,
     frames->free_frames -= section->free_counts[chunk.number];
     section->free_counts[chunk.number] = 0;
     cairn__tree_reclassify(frames, &chunk);
+    cairn__tree_set_kind(&chunk, CAIRN__CHUNK_DENSE); /* if it was EMPTY too */
     return true;
 }
 
@@ -167,7 +178,7 @@ static bool find_for_block(struct cairn_frames *frames, cairn_order order,
             return true;
     }
     if (cairn__tree_lowest(frames, CAIRN__TREE_EMPTY, window, out)) {
-        cairn__tree_claim(frames, out);
+        cairn__tree_take_empty(frames, out);
         cairn__tree_split(out, true);
         return true;
     }
@@ -214,35 +225,38 @@ static size_t take_in(struct cairn_frames *frames, struct cairn__need need,
     return cairn__tree_take_huge(frames, need.order, window, out);
 }
 
+/* What of a window lies above that chunk of the machine. */
+static struct cairn__chunk_window above(const struct cairn_frames *frames,
+                                        struct cairn__chunk_window window,
+                                        uint64_t chunk)
+{
+    uint64_t first = frames->first_section * CAIRN__SECTION_CHUNKS;
+
+    if (chunk > first)
+        window.start = cairn__max(window.start, chunk - first);
+    return window;
+}
+
 static size_t tree_take(struct cairn_frames *frames, struct cairn__need need,
                         struct cairn__pfn_range window,
                         struct cairn__block *out, size_t max)
 {
     static const uint64_t kept[] = {CHUNKS_4GIB, CHUNKS_16MIB, 0};
     struct cairn__chunk_window chunks = cairn__tree_chunks_of(frames, window);
-    uint64_t first = frames->first_section * CAIRN__SECTION_CHUNKS;
     size_t taken = 0;
 
-    /* Above 4 GiB first, then above 16 MiB, then anywhere. */
-    for (size_t i = 0; i < 3 && taken == 0; i++) {
-        struct cairn__chunk_window part = chunks;
-
-        if (kept[i] > first)
-            part.start = cairn__max(part.start, kept[i] - first);
-        taken = take_in(frames, need, part, out, max);
-    }
+    for (size_t i = 0; i < 3 && taken == 0; i++)
+        taken = take_in(frames, need, above(frames, chunks, kept[i]), out, max);
     return taken;
 }
 
 static bool tree_claim(struct cairn_frames *frames, struct cairn__claim *out)
 {
-    struct cairn__chunk_window all = {0, frames->slot_count * CAIRN__SECTION_CHUNKS};
-    uint64_t first = frames->first_section * CAIRN__SECTION_CHUNKS;
-    struct cairn__chunk_window part = all;
+    struct cairn__chunk_window all = {0, frames->slot_count *
+                                             CAIRN__SECTION_CHUNKS};
 
-    if (first < CHUNKS_4GIB)
-        part.start = CHUNKS_4GIB - first;
-    return part.start < part.end && claim_in(frames, part, out);
+    return claim_in(frames, above(frames, all, CHUNKS_4GIB), out) ||
+           claim_in(frames, above(frames, all, CHUNKS_16MIB), out);
 }
 
 static CAIRN_NOINLINE void reclassify_of(struct cairn_frames *frames,
@@ -254,12 +268,16 @@ static CAIRN_NOINLINE void reclassify_of(struct cairn_frames *frames,
 }
 
 /* Frames of S chunks change class at few counts only; look no more often. */
-static void give_singles(struct cairn_frames *frames,
-                         const struct cairn__block *blocks, size_t count)
+static void give_singles(struct cairn_frames *frames, const cairn_pfn *blocks,
+                         size_t count)
 {
+    const struct cairn__slot *slots = frames->slots;
+    uint64_t first_section = frames->first_section;
+
     for (size_t i = 0; i < count; i++) {
-        cairn_pfn pfn = blocks[i].first;
-        struct cairn__section *section = cairn__block_section(blocks[i]);
+        cairn_pfn pfn = blocks[i];
+        struct cairn__section *section =
+            slots[(pfn.value >> CAIRN__SECTION_ORDER) - first_section].section;
         unsigned number = cairn__frames_chunk_number(pfn);
         unsigned at = (unsigned)(pfn.value % CAIRN__CHUNK_FRAMES);
         uint64_t *word = &section->lines[number][at / 64];
@@ -287,7 +305,7 @@ static void give_block(struct cairn_frames *frames, cairn_order order,
 }
 
 static void tree_give(struct cairn_frames *frames, cairn_order order,
-                      const struct cairn__block *blocks, size_t count)
+                      const cairn_pfn *blocks, size_t count)
 {
     if (order == 0) {
         give_singles(frames, blocks, count);
@@ -295,9 +313,9 @@ static void tree_give(struct cairn_frames *frames, cairn_order order,
     }
     for (size_t i = 0; i < count; i++) {
         if (order >= CAIRN__CHUNK_ORDER)
-            cairn__tree_give_huge(frames, order, blocks[i].first);
+            cairn__tree_give_huge(frames, order, blocks[i]);
         else
-            give_block(frames, order, blocks[i].first);
+            give_block(frames, order, blocks[i]);
     }
 }
 

@@ -192,8 +192,8 @@ void cairn__tree_reclassify(struct cairn_frames *frames,
                             const struct cairn__chunk *chunk);
 
 /* Take an EMPTY chunk out of the index. */
-void cairn__tree_claim(struct cairn_frames *frames,
-                       const struct cairn__chunk *chunk);
+void cairn__tree_take_empty(struct cairn_frames *frames,
+                            const struct cairn__chunk *chunk);
 
 /* Dedicate a claimed chunk to single frames or blocks; all of it is free. */
 void cairn__tree_split(const struct cairn__chunk *chunk, bool as_medium);

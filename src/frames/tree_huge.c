@@ -52,7 +52,7 @@ static void claim_huge(struct cairn_frames *frames, uint64_t first,
             cairn__tree_chunk_at(frames, (size_t)(i / CAIRN__SECTION_CHUNKS),
                                  (unsigned)(i % CAIRN__SECTION_CHUNKS));
 
-        cairn__tree_claim(frames, &chunk);
+        cairn__tree_take_empty(frames, &chunk);
         cairn__tree_set_kind(&chunk, i == first ? CAIRN__CHUNK_HUGE
                                                 : CAIRN__CHUNK_INSIDE);
     }

@@ -122,8 +122,8 @@ void cairn__tree_reclassify(struct cairn_frames *frames,
 
 /* ---- From EMPTY to something else ---------------------------------------- */
 
-void cairn__tree_claim(struct cairn_frames *frames,
-                       const struct cairn__chunk *chunk)
+void cairn__tree_take_empty(struct cairn_frames *frames,
+                            const struct cairn__chunk *chunk)
 {
     cairn__section_open(chunk->slot);
     index_remove(frames, chunk, CAIRN__TREE_EMPTY);

@@ -76,7 +76,7 @@ static void carve(struct cairn_frames *frames, uint64_t first, uint64_t count)
         unsigned part = (unsigned)part_in_chunk(first, end);
 
         if (cairn__tree_is_empty(&chunk)) {
-            cairn__tree_claim(frames, &chunk);
+            cairn__tree_take_empty(frames, &chunk);
             cairn__tree_split(&chunk, true);
         }
         cairn__line_clear(cairn__tree_line(&chunk),
