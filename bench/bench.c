@@ -25,8 +25,6 @@
 #include <x86intrin.h>
 
 #define ROUNDS_DEFAULT 11
-#define ROUNDS_MAX     1000
-#define CONTENDERS_MAX 8
 #define STACK_BYTES    ((size_t)64 << 20) /* with thread-local arrays */
 /* Attempts at an undisturbed slice, for each that is wanted. */
 #define ATTEMPTS 10
@@ -213,12 +211,6 @@ static void start_helper(void)
 /* ---- Measuring ----------------------------------------------------------- */
 
 /* What one value of one contender was in each round. */
-struct samples {
-    double values[ROUNDS_MAX];
-    unsigned count;
-    unsigned dropped;
-};
-
 static int compare(const void *a, const void *b)
 {
     double x = *(const double *)a;
@@ -227,85 +219,108 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(struct samples *samples)
+/* Sort what there is and count it. */
+static unsigned sort(const double *values, unsigned count, double *out)
 {
-    unsigned half = samples->count / 2;
+    unsigned kept = 0;
 
-    if (samples->count == 0)
+    for (unsigned i = 0; i < count; i++) {
+        if (!isnan(values[i]))
+            out[kept++] = values[i];
+    }
+    qsort(out, kept, sizeof(double), compare);
+    return kept;
+}
+
+static double median(const double *values, unsigned count)
+{
+    double sorted[BENCH_ROUNDS_MAX];
+    unsigned kept = sort(values, count, sorted);
+
+    if (kept == 0)
         return (double)NAN;
-    qsort(samples->values, samples->count, sizeof(double), compare);
-    return samples->count % 2 == 1
-               ? samples->values[half]
-               : (samples->values[half - 1] + samples->values[half]) / 2;
+    return (sorted[(kept - 1) / 2] + sorted[kept / 2]) / 2;
+}
+
+/*
+ * How the two compare, as the median over the rounds: a machine that is slow
+ * for a while is so for both.
+ */
+static double median_ratio(const struct bench_contender *one,
+                           const struct bench_contender *other, size_t value)
+{
+    double ratios[BENCH_ROUNDS_MAX];
+
+    for (unsigned i = 0; i < one->round_count; i++)
+        ratios[i] = one->values[value][i] / other->values[value][i];
+    return median(ratios, one->round_count);
 }
 
 /* One slice, again while it is disturbed; what stays disturbed is not kept. */
-static void run_slice(const struct bench_contender *contender,
-                      struct samples *samples, size_t values)
+static void run_slice(struct bench_contender *contender, size_t values)
 {
+    unsigned round = contender->round_count++;
     double got[BENCH_VALUES_MAX];
+    bool is_whole = false;
 
-    for (unsigned attempt = 0; attempt < ATTEMPTS; attempt++) {
-        bool is_whole = true;
-
+    for (unsigned i = 0; i < ATTEMPTS && !is_whole; i++) {
+        is_whole = true;
         contender->slice(contender->what, got);
-        for (size_t i = 0; i < values; i++)
-            is_whole &= !isnan(got[i]);
-        if (!is_whole) {
-            samples->dropped++;
-            continue;
-        }
-        for (size_t i = 0; i < values; i++)
-            samples[i].values[samples[i].count++] = got[i];
-        return;
+        for (size_t j = 0; j < values; j++)
+            is_whole &= !isnan(got[j]);
     }
+    for (size_t j = 0; j < values; j++)
+        contender->values[j][round] = is_whole ? got[j] : (double)NAN;
 }
 
-static void show_details(const struct bench_contender *contender,
-                         const struct samples *samples, size_t values)
+static void show_details(const struct bench_contender *contender, size_t values)
 {
-    if (!options.has_details)
-        return;
+    double sorted[BENCH_ROUNDS_MAX];
+    unsigned kept = 0;
+
     fprintf(stderr, "  # %-28s", contender->name);
-    for (size_t i = 0; i < values; i++)
+    for (size_t i = 0; i < values; i++) {
+        kept = sort(contender->values[i], contender->round_count, sorted);
         fprintf(stderr, " %9.3g (%.3g .. %.3g)", contender->medians[i],
-                samples[i].values[0], samples[i].values[samples[i].count - 1]);
-    fprintf(stderr, "  %u slices, %u dropped\n", samples[0].count,
-            samples[0].dropped);
+                sorted[0], sorted[kept - 1]);
+    }
+    fprintf(stderr, "  %u slices of %u\n", kept, contender->round_count);
 }
 
-static void finish(struct bench_contender *contender, struct samples *samples,
-                   size_t values)
+static void finish(struct bench_contender *contender, size_t values)
 {
     for (size_t i = 0; i < values; i++) {
-        contender->medians[i] = median(&samples[i]);
+        contender->medians[i] =
+            median(contender->values[i], contender->round_count);
         if (isnan(contender->medians[i]))
             bench_fail("%s: every slice was disturbed; is another job "
                        "running?",
                        contender->name);
     }
-    show_details(contender, samples, values);
+    if (options.has_details)
+        show_details(contender, values);
 }
 
 void bench_measure(struct bench_contender *contenders, size_t count,
                    size_t values)
 {
-    static struct samples samples[CONTENDERS_MAX][BENCH_VALUES_MAX];
     uint64_t begin = now_ns(CLOCK_MONOTONIC);
     double elapsed = 0;
 
-    if (count > CONTENDERS_MAX || values > BENCH_VALUES_MAX)
-        bench_fail("%zu contenders, %zu values", count, values);
-    memset(samples, 0, sizeof(samples));
-    for (unsigned round = 0; round < options.rounds ||
-                             (elapsed < options.seconds && round < ROUNDS_MAX);
+    if (values > BENCH_VALUES_MAX)
+        bench_fail("%zu values", values);
+    for (size_t i = 0; i < count; i++)
+        contenders[i].round_count = 0;
+    for (unsigned round = 0;
+         round < options.rounds ||
+         (elapsed < options.seconds && round < BENCH_ROUNDS_MAX);
          round++) {
         for (size_t i = 0; i < count; i++)
-            run_slice(&contenders[i], samples[i], values);
+            run_slice(&contenders[i], values);
         elapsed = (double)(now_ns(CLOCK_MONOTONIC) - begin) / 1e9;
     }
     for (size_t i = 0; i < count; i++)
-        finish(&contenders[i], samples[i], values);
+        finish(&contenders[i], values);
 }
 
 void bench_shuffle(uint64_t *numbers, size_t count, uint64_t *state)
@@ -381,7 +396,7 @@ void bench_report_ratio(const char *name, size_t value,
         .name = name,
         .value = one->medians[value],
         .unit = "ns",
-        .ratio = one->medians[value] / other->medians[value],
+        .ratio = median_ratio(one, other, value),
         .to = other->name,
         .kind = isnan(bar) ? BENCH_NO_BAR : BENCH_AT_MOST,
         .bar = bar,
@@ -459,7 +474,8 @@ static int read_options(int argc, char **argv)
         else
             return 2;
     }
-    if (optind < argc || options.rounds == 0 || options.rounds > ROUNDS_MAX) {
+    if (optind < argc || options.rounds == 0 ||
+        options.rounds > BENCH_ROUNDS_MAX) {
         usage(stderr);
         return 2;
     }

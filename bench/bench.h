@@ -6,11 +6,11 @@
  *        of two values and the bar it has to clear.
  *
  * HOW    The contenders of a case run in turns, A B C A B C, one slice each, so
- *        that whatever else the machine does meets all of them alike; their
- *        medians are compared.  A slice in which a thread lost its core, which
- *        its CPU time tells, is dropped and run again.  The program gives
- *        itself priority over other jobs if it may; still, a busy machine
- *        makes bad measurements.
+ *        that whatever else the machine does meets all of them alike.  A ratio
+ *        is the median of the rounds' ratios.  A slice in which a thread lost
+ *        its core, which its CPU time tells, is dropped and run again.  The
+ *        program gives itself priority over other jobs if it may; still, a
+ *        busy machine makes bad measurements.
  *
  * OUTPUT One line a result: name, value, unit, ratio, what it is a ratio to,
  *        bar, and `ok` or `SHORT`.  A ratio of `-` means that the bar is one
@@ -84,6 +84,7 @@ static inline void bench_release(struct bench_lock *lock)
 /* ---- Measuring ----------------------------------------------------------- */
 
 #define BENCH_VALUES_MAX 2
+#define BENCH_ROUNDS_MAX 200
 
 struct bench_contender {
     const char *name;
@@ -91,6 +92,9 @@ struct bench_contender {
     void (*slice)(void *what, double *values);
     void *what;
     double medians[BENCH_VALUES_MAX]; /* out */
+    /* Out: what each round got, NAN if it was disturbed throughout. */
+    double values[BENCH_VALUES_MAX][BENCH_ROUNDS_MAX];
+    unsigned round_count;
 };
 
 /* Run all contenders in turns and fill in the medians of their values. */
@@ -142,7 +146,8 @@ void bench_report(const struct bench_result *result);
 
 /*
  * The common kind of line: the median of value number `value` of one contender,
- * in nanoseconds, over that of another, at most `bar`; NAN: for information.
+ * in nanoseconds, and the median ratio to another's, at most `bar`; NAN: for
+ * information.
  */
 void bench_report_ratio(const char *name, size_t value,
                         const struct bench_contender *one,

@@ -171,8 +171,9 @@ CAIRN_TEST(C22_frames_of_sparse_chunks_go_back_together)
 
     start_of_chunks(true);
     make_sparse(frames, 100);
-    for (unsigned i = 0; i < 2 * CAIRN_FRAMES_RETURN_SLOTS; i++) {
-        CHECK_EQ(cached_frames(&on_machine), i == 0 ? 0 : (i - 1) % 64 + 1);
+    for (unsigned i = 0; i < CAIRN_FRAMES_RETURN_SLOTS + 40; i++) {
+        CHECK_EQ(cached_frames(&on_machine),
+                 i == 0 ? 0 : (i - 1) % CAIRN_FRAMES_RETURN_SLOTS + 1);
         give(&on_machine, frames[100 + i]);
         CHECK_EQ(on_give(&on_machine, frames[100 + i]), CAIRN_DOUBLE_FREE);
     }

@@ -108,7 +108,7 @@ struct cairn_frames_config cairn_frames_config_default(void);
 #define CAIRN_FRAMES_CACHED_ORDERS 10
 #define CAIRN_FRAMES_MAGAZINES     11  /* one an order, and the kernel's */
 #define CAIRN_FRAMES_CACHE_SLOTS   254 /* of all magazines */
-#define CAIRN_FRAMES_RETURN_SLOTS  64
+#define CAIRN_FRAMES_RETURN_SLOTS  256
 #define CAIRN_FRAMES_SUMMARIES     14
 #define CAIRN_FRAMES_LEVELS        3
 

@@ -9,7 +9,7 @@
  *        the stack is filled with 64 frames.
  *        Frames of chunks that are sparse do not enter it, since handing them
  *        out again would keep the chunk from becoming whole: they wait in a
- *        list of 64 and go back together.
+ *        list of 256 and go back together.
  *        Those of the kernel, which last, have a stack of their own.
  *        Blocks of orders 1 to 4 and 9: a few each.
  *
@@ -81,8 +81,8 @@ static bool claim_word(struct cairn_frames_cpu *cpu)
 static bool may_claim(const struct cairn_frames *frames)
 {
     return frames->engine->claim != NULL &&
-           cairn__frames_spare(frames, 0) / frames->config.cpu_count >=
-               2 * (uint64_t)CAIRN__CHUNK_FRAMES;
+           cairn__frames_spare(frames, 0) >=
+               2 * (uint64_t)CAIRN__CHUNK_FRAMES * frames->config.cpu_count;
 }
 
 static bool claim_chunk(struct cairn_frames *frames,
