@@ -132,7 +132,7 @@ struct cairn_frames_cpu {
     struct cairn__block word_first;          /* which bit 0 stands for */
     struct cairn__claim claim;               /* what follows that word */
     uint64_t user_singles; /* from the engine, less those given back to it */
-    uint64_t live[CAIRN_OWNER_COUNT]; /* other frames: allocated less freed;
+    uint64_t live[CAIRN_OWNER_COUNT]; /* all others: allocated less freed;
                                          wraps, if CPUs free for each other */
     uint64_t last_freed; /* not in `live` yet, and of `last_owner` */
     uint32_t last_owner;

@@ -62,7 +62,10 @@ static inline bool is_cached_order(unsigned order)
            cairn__cache_place(order).limit != 0;
 }
 
-/* Those are counted by what goes to and fro between engine and CPU. */
+/*
+ * As long as they go through a CPU's stock, they are counted by what goes to
+ * and fro between that and the engine.
+ */
 static inline bool is_user_single(unsigned order, unsigned owner)
 {
     return order == 0 && owner == CAIRN_OWNER_USER;
@@ -135,20 +138,19 @@ static bool take_once(const struct request *request, cairn_pfn *out)
 {
     unsigned long state = cairn_platform_irq_save();
     struct cairn_frames_cpu *cpu = own_cpu(request->frames);
-    bool is_direct = (request->flags & DIRECT_FLAGS) != 0 ||
-                     !is_cached_order(request->order) ||
-                     cairn__cache_is_frozen(cpu);
+    bool has_stock = (request->flags & DIRECT_FLAGS) == 0 &&
+                     is_cached_order(request->order) &&
+                     !cairn__cache_is_frozen(cpu);
     struct cairn__block block = {{0}, NULL};
-    bool taken = !is_direct && take_stock(request, cpu, &block);
+    bool is_stock = has_stock && take_stock(request, cpu, &block);
+    bool taken = is_stock;
 
-    if (!taken && (is_direct || (request->flags & CAIRN_FRAME_RESERVE) != 0)) {
+    if (!is_stock &&
+        (!has_stock || (request->flags & CAIRN_FRAME_RESERVE) != 0))
         taken = take_direct(request, &block);
-        if (taken && is_user_single(request->order, request->owner))
-            cpu->user_singles++;
-    }
     if (taken) {
         hand_out(request, block, out);
-        if (!is_user_single(request->order, request->owner))
+        if (!is_stock || !is_user_single(request->order, request->owner))
             cpu->live[request->owner] += (uint64_t)1 << request->order;
     }
     cairn_platform_irq_restore(state);
@@ -335,16 +337,17 @@ static void release(struct cairn_frames *frames, struct cairn_frames_cpu *cpu,
         give_to_run(frames, first, cpu, owner);
         return;
     }
-    if (!is_user_single(order, owner))
-        cpu->live[owner] -= (uint64_t)1 << order;
     if (!is_cached_order(order) || cairn__cache_is_frozen(cpu)) {
         give_direct(frames, block, order);
-        cpu->user_singles -= is_user_single(order, owner);
-    } else if (magazine == 0 && head->kind == CAIRN__CHUNK_SPARSE) {
-        keep_apart(frames, cpu, block);
-    } else {
-        keep(frames, cpu, block, magazine);
+        cpu->live[owner] -= (uint64_t)1 << order;
+        return;
     }
+    if (!is_user_single(order, owner))
+        cpu->live[owner] -= (uint64_t)1 << order;
+    if (magazine == 0 && head->kind == CAIRN__CHUNK_SPARSE)
+        keep_apart(frames, cpu, block);
+    else
+        keep(frames, cpu, block, magazine);
 }
 
 /* `order` is that of a block, ORDER_RUN, or ANY_ORDER. */
