@@ -559,6 +559,20 @@ CAIRN_TEST(mmu_smep_going_on_flushes_the_current_pcid)
     CHECK(!sim_mmu_cached(0, VA));
 }
 
+/* A page that was cached with XD is executable once NXE is off. */
+CAIRN_TEST(mmu_xd_means_nothing_without_nxe)
+{
+    uint64_t root = mmu_start(SIM_MMU_4LEVEL);
+
+    mmu_map(root, 1, VA, MMU_DATA | MMU_P | MMU_XD);
+    CHECK_EQ(mmu_try(VA, F), 0x11);
+    CHECK_EQ(mmu_try(VA, R), MMU_FINE);
+    MMU_CONTROL(nxe, false);
+    CHECK_EQ(mmu_try(VA, F), MMU_FINE);
+    sim_mmu_invlpg(0, VA);
+    CHECK_EQ(mmu_try(VA, F), 0x19);
+}
+
 /* The type is cached with the page. */
 CAIRN_TEST(mmu_a_new_pat_waits_for_a_flush)
 {

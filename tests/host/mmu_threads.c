@@ -9,6 +9,7 @@
 #include "sim/platform.h"
 
 #include <pthread.h>
+#include <sched.h>
 
 #define WALKERS 3
 #define VA      ((uint64_t)0x3000)
@@ -76,6 +77,7 @@ static void *write_pages(void *context)
         expect((seen & MMU_D) != 0 || before % 2 != 0 ||
                __atomic_load_n(count, __ATOMIC_ACQUIRE) != before);
         sim_mmu_tick(cpu);
+        sched_yield(); /* locks are not fair */
     }
     return NULL;
 }
@@ -104,7 +106,7 @@ static void *take_pages(void *context)
 
 CAIRN_TEST(mmu_threads_set_a_and_d_against_an_exchange)
 {
-    rounds = test_rounds(20000);
+    rounds = test_rounds(60000);
     root = mmu_start(SIM_MMU_4LEVEL);
     for (unsigned i = 0; i < WALKERS; i++) {
         exchanges[i] = 0;
@@ -144,13 +146,14 @@ static void *write_one(void *context)
     while (!__atomic_load_n(&is_over, __ATOMIC_RELAXED)) {
         sim_mmu_invlpg(cpu, VA);
         expect(write_page(cpu, VA));
+        sched_yield();
     }
     return NULL;
 }
 
 CAIRN_TEST(mmu_threads_lose_no_bit_of_software)
 {
-    rounds = test_rounds(20000);
+    rounds = test_rounds(60000);
     root = mmu_start(SIM_MMU_4LEVEL);
     mmu_map_page(root, 1, VA, MMU_DATA);
     run(count_in_entry, write_one);
@@ -165,25 +168,34 @@ static void flush_on_all(uint64_t va)
 }
 
 /*
- * A page goes away, is flushed everywhere, and is then written by plain code:
- * no CPU may write there any more.
+ * A page goes away and is flushed everywhere.  If it was written, its entry had
+ * D when it was taken; and from then on, nobody but this code writes there.
  */
+static void recycle_page(uint64_t va, uint64_t phys)
+{
+    uint64_t *entry = mmu_at(mmu_entry(root, 1, va));
+    unsigned char *memory = mmu_at(phys);
+    uint64_t old = __atomic_exchange_n(entry, 0, __ATOMIC_ACQ_REL);
+
+    flush_on_all(va);
+    expect(!sim_mmu_can_reach(phys, MMU_PAGE, NULL));
+    expect(memory[0] == 0 || (old & MMU_D) != 0);
+    for (unsigned k = 0; k < 16; k++)
+        memory[k] = 0;
+    sched_yield();
+    for (unsigned k = 0; k < 16; k++)
+        expect(memory[k] == 0);
+    mmu_set(mmu_entry(root, 1, va), phys | MMU_ALL);
+}
+
 static void *recycle(void *context)
 {
     (void)context;
-    for (uint32_t i = 0; i < rounds / 20; i++) {
-        uint64_t va = VA + i % PAGES * MMU_PAGE;
-        uint64_t phys = MMU_DATA + i % PAGES * MMU_PAGE;
-        unsigned char *memory = mmu_at(phys);
-
-        mmu_set(mmu_entry(root, 1, va), 0);
-        flush_on_all(va);
-        expect(!sim_mmu_can_reach(phys, MMU_PAGE, NULL));
-        for (unsigned k = 0; k < 16; k++)
-            memory[k] = 0xaa;
-        for (unsigned k = 0; k < 16; k++)
-            expect(memory[k] == 0xaa);
-        mmu_set(mmu_entry(root, 1, va), phys | MMU_ALL);
+    for (uint32_t i = 0; i < rounds; i++) {
+        recycle_page(VA + i % PAGES * MMU_PAGE,
+                     MMU_DATA + i % PAGES * MMU_PAGE);
+        if (i % 8 == 0)
+            sched_yield();
     }
     return NULL;
 }
@@ -202,11 +214,12 @@ static void *use(void *context)
         (void)sim_mmu_write(cpu, va, bytes, sizeof(bytes), NULL);
         (void)sim_mmu_read(cpu, va, bytes, sizeof(bytes), NULL);
         sim_mmu_tick(cpu);
+        sched_yield(); /* locks are not fair */
     }
     return NULL;
 }
 
-CAIRN_TEST(mmu_threads_never_reach_what_was_flushed)
+CAIRN_TEST(mmu_threads_never_reach_what_was_flushed_and_lose_no_write)
 {
     rounds = test_rounds(20000);
     root = mmu_start(SIM_MMU_4LEVEL);
