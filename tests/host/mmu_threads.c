@@ -19,6 +19,12 @@ static uint64_t root;
 static uint32_t rounds;
 static unsigned faults;
 static bool is_over;
+static uint32_t steps; /* of the walkers, so that they run as long as needed */
+
+static bool has_steps_left(void)
+{
+    return __atomic_load_n(&steps, __ATOMIC_RELAXED) < rounds;
+}
 
 static void expect(bool good)
 {
@@ -31,6 +37,7 @@ static void run(void *(*first)(void *), void *(*others)(void *))
     pthread_t threads[1 + WALKERS];
 
     faults = 0;
+    steps = 0;
     __atomic_store_n(&is_over, false, __ATOMIC_RELAXED);
     for (uintptr_t i = 0; i <= WALKERS; i++)
         CHECK_EQ(pthread_create(&threads[i], NULL, i == 0 ? first : others,
@@ -48,6 +55,8 @@ static void run(void *(*first)(void *), void *(*others)(void *))
 /* Of each page: twice the exchanges so far, odd while one is under way. */
 static uint32_t exchanges[WALKERS];
 static uint64_t last_put[WALKERS];
+static uint32_t writes[WALKERS];
+static uint32_t dirty[WALKERS];
 
 static bool write_page(unsigned cpu, uint64_t va)
 {
@@ -59,26 +68,40 @@ static bool write_page(unsigned cpu, uint64_t va)
     return result.is_ok;
 }
 
-/* After a flush and a write, D is there, unless an exchange has taken it. */
+static uint32_t exchanges_of(unsigned page)
+{
+    return __atomic_load_n(&exchanges[page], __ATOMIC_ACQUIRE);
+}
+
+/* An exchange has begun and ended since; false: there are no more. */
+static bool await_exchange(unsigned page)
+{
+    uint32_t before = exchanges_of(page);
+
+    while (exchanges_of(page) - before < 3) {
+        if (__atomic_load_n(&is_over, __ATOMIC_RELAXED))
+            return false;
+    }
+    return true;
+}
+
+/*
+ * Each CPU writes a page of its own, once between two exchanges at most; so
+ * each write makes one D, which either is there or has been taken.
+ */
 static void *write_pages(void *context)
 {
     unsigned cpu = (unsigned)(uintptr_t)context;
-    uint32_t *count = &exchanges[cpu - 1]; /* each CPU has its own page */
-    uint64_t va = VA + (cpu - 1) * MMU_PAGE;
-    uint64_t entry = mmu_entry(root, 1, va);
+    unsigned page = cpu - 1;
+    uint64_t va = VA + page * MMU_PAGE;
 
-    while (!__atomic_load_n(&is_over, __ATOMIC_RELAXED)) {
-        uint32_t before = __atomic_load_n(count, __ATOMIC_ACQUIRE);
-        uint64_t seen;
-
+    do {
         sim_mmu_invlpg(cpu, va);
         expect(write_page(cpu, va));
-        seen = mmu_get(entry);
-        expect((seen & MMU_D) != 0 || before % 2 != 0 ||
-               __atomic_load_n(count, __ATOMIC_ACQUIRE) != before);
+        writes[page]++;
+        __atomic_fetch_add(&steps, 1, __ATOMIC_RELAXED);
         sim_mmu_tick(cpu);
-        sched_yield(); /* locks are not fair */
-    }
+    } while (await_exchange(page));
     return NULL;
 }
 
@@ -88,7 +111,7 @@ static void *take_pages(void *context)
     uint64_t bit = (uint64_t)1 << 52; /* ignored; changes the entry */
 
     (void)context;
-    for (uint32_t i = 0; i < rounds; i++) {
+    for (uint32_t i = 0; has_steps_left(); i++) {
         uint32_t page = i % WALKERS;
         uint64_t *entry = mmu_at(mmu_entry(root, 1, VA + page * MMU_PAGE));
         uint64_t fresh = MMU_DATA | MMU_ALL | (i % 2 == 0 ? bit : 0);
@@ -99,6 +122,7 @@ static void *take_pages(void *context)
         __atomic_fetch_add(&exchanges[page], 1, __ATOMIC_ACQ_REL);
         expect((old & ~(MMU_A | MMU_D)) == last_put[page]);
         expect((old & MMU_D) == 0 || (old & MMU_A) != 0);
+        dirty[page] += (old & MMU_D) != 0;
         last_put[page] = fresh;
     }
     return NULL;
@@ -106,15 +130,22 @@ static void *take_pages(void *context)
 
 CAIRN_TEST(mmu_threads_set_a_and_d_against_an_exchange)
 {
-    rounds = test_rounds(60000);
+    rounds = test_rounds(10000);
     root = mmu_start(SIM_MMU_4LEVEL);
     for (unsigned i = 0; i < WALKERS; i++) {
         exchanges[i] = 0;
+        writes[i] = 0;
+        dirty[i] = 0;
         last_put[i] = MMU_DATA | MMU_ALL;
         mmu_map_page(root, 1, VA + i * MMU_PAGE, MMU_DATA);
     }
     sim_mmu_set_adversary(30);
     run(take_pages, write_pages);
+    for (unsigned i = 0; i < WALKERS; i++) {
+        uint64_t left = mmu_get(mmu_entry(root, 1, VA + i * MMU_PAGE));
+
+        CHECK_EQ(dirty[i] + ((left & MMU_D) != 0), writes[i]);
+    }
 }
 
 /* ---- No bit of software is lost ------------------------------------------ */
@@ -125,7 +156,7 @@ static void *count_in_entry(void *context)
     uint64_t *entry = mmu_at(mmu_entry(root, 1, VA));
 
     (void)context;
-    for (uint64_t i = 1; i <= rounds; i++) {
+    for (uint64_t i = 1; has_steps_left(); i++) {
         uint64_t old = __atomic_load_n(entry, __ATOMIC_RELAXED);
         uint64_t fresh;
 
@@ -146,6 +177,7 @@ static void *write_one(void *context)
     while (!__atomic_load_n(&is_over, __ATOMIC_RELAXED)) {
         sim_mmu_invlpg(cpu, VA);
         expect(write_page(cpu, VA));
+        __atomic_fetch_add(&steps, 1, __ATOMIC_RELAXED);
         sched_yield();
     }
     return NULL;
@@ -153,7 +185,7 @@ static void *write_one(void *context)
 
 CAIRN_TEST(mmu_threads_lose_no_bit_of_software)
 {
-    rounds = test_rounds(60000);
+    rounds = test_rounds(10000);
     root = mmu_start(SIM_MMU_4LEVEL);
     mmu_map_page(root, 1, VA, MMU_DATA);
     run(count_in_entry, write_one);
@@ -191,7 +223,7 @@ static void recycle_page(uint64_t va, uint64_t phys)
 static void *recycle(void *context)
 {
     (void)context;
-    for (uint32_t i = 0; i < rounds; i++) {
+    for (uint32_t i = 0; has_steps_left(); i++) {
         recycle_page(VA + i % PAGES * MMU_PAGE,
                      MMU_DATA + i % PAGES * MMU_PAGE);
         if (i % 8 == 0)
@@ -214,6 +246,7 @@ static void *use(void *context)
         (void)sim_mmu_write(cpu, va, bytes, sizeof(bytes), NULL);
         (void)sim_mmu_read(cpu, va, bytes, sizeof(bytes), NULL);
         sim_mmu_tick(cpu);
+        __atomic_fetch_add(&steps, 1, __ATOMIC_RELAXED);
         sched_yield(); /* locks are not fair */
     }
     return NULL;
