@@ -46,6 +46,8 @@ FLAGS_x86_64 := $(FREESTANDING) -m64 -mno-red-zone -fpie -fvisibility=hidden
 FLAGS_i386   := $(FREESTANDING) -m32 -march=i686 -fno-pie
 
 LIB_SOURCES := $(sort $(wildcard src/*.c src/*/*.c))
+# What only a kernel can execute; the simulated machine has its own (sim/arch.c).
+ARCH_SOURCES := $(sort $(wildcard arch/x86/*.c))
 
 # ---- The library, for both word sizes -------------------------------------------
 
@@ -55,7 +57,8 @@ $(BUILD)/$(1)/lib/%.o: %.c
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(COMMON) $$(FLAGS_$(1)) $$(INCLUDES) -c $$< -o $$@
 
-LIB_OBJECTS_$(1) := $$(LIB_SOURCES:%.c=$(BUILD)/$(1)/lib/%.o)
+LIB_OBJECTS_$(1) := $$(LIB_SOURCES:%.c=$(BUILD)/$(1)/lib/%.o) \
+                    $$(ARCH_SOURCES:%.c=$(BUILD)/$(1)/lib/%.o)
 
 $(BUILD)/$(1)/libcairn.a: $$(LIB_OBJECTS_$(1))
 	$$(call say,AR,$$@)

@@ -4,6 +4,7 @@
 #include "sim/platform.h"
 #include "sim/ram.h"
 
+#include <cairn/paging.h>
 #include <cairn/platform.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
@@ -29,6 +30,7 @@ struct sim_cpu {
 static struct sim_cpu cpus[SIM_CPUS] = {{.state = NULL}};
 static _Thread_local uint32_t interrupts_off;
 static _Thread_local unsigned cpu_number;
+static _Thread_local uint64_t flush_count;
 static pthread_key_t end_of_thread;
 static _Thread_local char last_log[256];
 static bool is_verbose;
@@ -47,6 +49,42 @@ static bool are_off_on(struct sim_cpu *cpu)
     return are_off;
 }
 
+void sim_poll(void)
+{
+    uint32_t state = interrupts_off;
+
+    interrupts_off = 1;
+    cairn_paging_interrupt();
+    interrupts_off = state;
+}
+
+/* The interrupt on a CPU that no other thread plays. */
+static void interrupt_parked(unsigned cpu)
+{
+    unsigned own = cpu_number;
+
+    cpu_number = cpu;
+    cairn_paging_interrupt();
+    cpu_number = own;
+}
+
+void cairn_platform_flush(uint64_t mask)
+{
+    flush_count++;
+    for (unsigned i = 0; i < SIM_CPUS; i++) {
+        const uint32_t *state =
+            __atomic_load_n(&cpus[i].state, __ATOMIC_SEQ_CST);
+
+        if ((mask >> i & 1) != 0 && (state == NULL || state == &cpus[i].parked))
+            interrupt_parked(i);
+    }
+}
+
+uint64_t sim_flush_count(void)
+{
+    return flush_count;
+}
+
 static void leave_cpu(void)
 {
     struct sim_cpu *cpu = &cpus[cpu_number];
@@ -55,6 +93,7 @@ static void leave_cpu(void)
         return; /* another thread is that CPU now */
     __atomic_store_n(&cpu->parked, interrupts_off, __ATOMIC_RELAXED);
     __atomic_store_n(&cpu->state, &cpu->parked, __ATOMIC_SEQ_CST);
+    sim_poll(); /* who interrupted this thread before is waiting for it */
     while (__atomic_load_n(&cpu->watchers, __ATOMIC_SEQ_CST) != 0)
         sched_yield();
 }

@@ -7,6 +7,7 @@
 #define SIM_PLATFORM_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define SIM_CPUS 8
 
@@ -18,6 +19,16 @@ void sim_set_cpu(unsigned cpu);
 
 /* Are interrupts off on the calling thread's CPU? */
 bool sim_are_interrupts_off(void);
+
+/*
+ * Interrupts that other threads' CPUs have sent to this one are taken here (and
+ * wherever the library waits).  A CPU that no thread plays takes them at once,
+ * on the thread that sends them.
+ */
+void sim_poll(void);
+
+/* Calls of cairn_platform_flush by this thread. */
+uint64_t sim_flush_count(void);
 
 /* Print what the library logs (default: not). */
 void sim_set_verbose(bool verbose);

@@ -103,6 +103,15 @@ unsigned cairn_platform_cpu_count(void);
  */
 void cairn_platform_quiesce(unsigned cpu);
 
+/*
+ * Interrupt those CPUs: bit n is CPU n; the caller's own is not among them.
+ * The handler calls cairn_paging_interrupt.  It does not wait for anything; a
+ * CPU that has interrupts off gets it later.
+ *
+ * Context  interrupts off.  On one CPU it is never called.
+ */
+void cairn_platform_flush(uint64_t cpus);
+
 CAIRN_END_DECLS
 
 #endif

@@ -1,0 +1,30 @@
+/*
+ * arch_tlb.h - what a CPU has to be told about its page table.
+ *
+ * Implemented by arch/x86/tlb.c for kernels, and by the simulated machine.
+ * All act on the calling CPU; interrupts are off.
+ */
+#ifndef ARCH_TLB_H
+#define ARCH_TLB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Forget the page of that address, and everything cached about tables.
+ *
+ * Source   Intel SDM vol. 3A, "Invalidation of TLBs and Paging-Structure
+ *          Caches", subsection "Operations that Invalidate".
+ */
+void cairn__arch_tlb_flush_page(uint64_t va);
+
+/* Forget everything but global pages. */
+void cairn__arch_tlb_flush_local(void);
+
+/* Forget everything. */
+void cairn__arch_tlb_flush_all(void);
+
+/* Use the page table with that root.  What was not global is forgotten. */
+void cairn__arch_tlb_load_root(uint64_t root);
+
+#endif

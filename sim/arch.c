@@ -1,0 +1,34 @@
+/*
+ * arch.c - the privileged instructions of the simulated machine: those of the
+ * library's arch_tlb.h, on the simulated MMU of the calling thread's CPU.
+ */
+#include "arch_tlb.h"
+
+#include "sim/mmu.h"
+#include "sim/platform.h"
+#include <cairn/platform.h>
+
+/* What each CPU has loaded. */
+static uint64_t roots[SIM_CPUS];
+
+void cairn__arch_tlb_flush_page(uint64_t va)
+{
+    sim_mmu_invlpg(cairn_platform_cpu(), va);
+}
+
+void cairn__arch_tlb_flush_local(void)
+{
+    (void)sim_mmu_load_root(cairn_platform_cpu(), roots[cairn_platform_cpu()]);
+}
+
+void cairn__arch_tlb_flush_all(void)
+{
+    (void)sim_mmu_flush_all(cairn_platform_cpu());
+}
+
+void cairn__arch_tlb_load_root(uint64_t root)
+{
+    roots[cairn_platform_cpu()] = root;
+    if (!sim_mmu_load_root(cairn_platform_cpu(), root))
+        cairn_platform_panic("this root cannot be loaded");
+}

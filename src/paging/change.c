@@ -1,0 +1,227 @@
+/*
+ * paging/change.c - what a cursor does to its range: checks, then the walker.
+ *
+ * TESTS  tests/paging_*.c
+ */
+#include "paging/cursor.h"
+
+/* Whole pages, at most what is left. */
+static bool is_part(const struct cairn_cursor *cursor, uint64_t bytes)
+{
+    return bytes <= cursor->left && (bytes & (CAIRN_FRAME_SIZE - 1)) == 0;
+}
+
+static bool are_allowed(const struct cairn_cursor *cursor, unsigned rights)
+{
+    const struct cairn_pagetable *table = cursor->table;
+    const unsigned both = CAIRN_PAGE_WRITE | CAIRN_PAGE_EXEC;
+
+    if ((rights & ~CAIRN_PAGE_RIGHTS) != 0)
+        return false;
+    if (table->config.is_w_xor_x && (rights & both) == both)
+        return false;
+    /* Unlinking the tables of a process does not look for such pages. */
+    return (rights & CAIRN_PAGE_GLOBAL) == 0 ||
+           cursor->at >= table->config.user_end;
+}
+
+/* Rights, as bits of an entry of level 1. */
+static uint64_t bits_of(const struct cairn_pagetable *table, unsigned rights)
+{
+    uint64_t bits = CAIRN__ENTRY_P;
+
+    if ((rights & CAIRN_PAGE_WRITE) != 0)
+        bits |= CAIRN__ENTRY_RW;
+    if ((rights & CAIRN_PAGE_USER) != 0)
+        bits |= CAIRN__ENTRY_US;
+    if ((rights & CAIRN_PAGE_GLOBAL) != 0 && table->config.features.has_global)
+        bits |= CAIRN__ENTRY_G;
+    if ((rights & CAIRN_PAGE_EXEC) == 0)
+        bits |= table->nx_bit;
+    return bits;
+}
+
+static struct supply supply_of(const struct cairn_cursor *cursor,
+                               const struct cairn_page_policy *policy)
+{
+    struct supply supply = {
+        .kind = bits_of(cursor->table, policy->rights) |
+                cursor->table->cache_bits[policy->cache],
+        .page_limit = policy->page_limit != 0 ? policy->page_limit : UINT64_MAX,
+    };
+
+    return supply;
+}
+
+static bool is_policy(const struct cairn_cursor *cursor,
+                      const struct cairn_page_policy *policy)
+{
+    return are_allowed(cursor, policy->rights) &&
+           (unsigned)policy->cache < CAIRN_CACHE_COUNT &&
+           (policy->page_limit == 0 || policy->page_limit >= CAIRN_FRAME_SIZE);
+}
+
+/*
+ * Can entries say where that memory is?  In 32-bit tables, those of small pages
+ * end at 4 GiB.
+ */
+static bool is_addressable(const struct cairn_cursor *cursor, uint64_t phys,
+                           uint64_t bytes, uint64_t page_limit)
+{
+    const struct cairn_pagetable *table = cursor->table;
+    uint64_t large = cairn__span(table->format, 2) - 1;
+
+    if (phys > table->phys_end || bytes > table->phys_end - phys)
+        return false;
+    return table->format->entry_bytes == 8 ||
+           phys + bytes <= (uint64_t)1 << 32 ||
+           (table->config.features.has_pse36 &&
+            (table->leaf_levels >> 2 & 1) != 0 && page_limit > large &&
+            ((cursor->at | phys | bytes) & large) == 0 &&
+            !cairn__cursor_has_kept(cursor, 2));
+}
+
+/* Make room as the policy says, without moving. */
+static enum cairn_status make_room(struct cairn_cursor *cursor, uint64_t bytes,
+                                   enum cairn_existing existing)
+{
+    uint64_t at = cursor->at;
+    uint64_t left = cursor->left;
+
+    if (cairn__walk_hole(cursor, at, bytes) == bytes)
+        return CAIRN_OK;
+    if (existing != CAIRN_EXISTING_REPLACE)
+        return CAIRN_IN_USE;
+    cairn__walk_unmap(cursor, bytes);
+    cursor->at = at;
+    cursor->left = left;
+    return CAIRN_OK;
+}
+
+enum cairn_status cairn_cursor_map(struct cairn_cursor *cursor, cairn_phys phys,
+                                   uint64_t bytes,
+                                   const struct cairn_page_policy *policy)
+{
+    struct supply supply;
+    enum cairn_status status;
+
+    if (cursor->intent != CAIRN_INTENT_MAP || !is_part(cursor, bytes) ||
+        !is_policy(cursor, policy) ||
+        (phys.value & (CAIRN_FRAME_SIZE - 1)) != 0)
+        return CAIRN_BAD_ARGUMENT;
+    supply = supply_of(cursor, policy);
+    supply.phys = phys.value;
+    if (!is_addressable(cursor, phys.value, bytes, supply.page_limit))
+        return CAIRN_BAD_ARGUMENT;
+    status = make_room(cursor, bytes, policy->existing);
+    if (status == CAIRN_OK)
+        cairn__walk_map(cursor, &supply, bytes);
+    return status;
+}
+
+enum cairn_status
+cairn_cursor_map_frames(struct cairn_cursor *cursor, const cairn_pfn *frames,
+                        size_t count, const struct cairn_page_policy *policy)
+{
+    uint64_t bytes = (uint64_t)count << CAIRN_FRAME_SHIFT;
+    uint64_t all = 0;
+    struct supply supply;
+    enum cairn_status status;
+
+    if (cursor->intent != CAIRN_INTENT_MAP ||
+        count > cursor->left >> CAIRN_FRAME_SHIFT || !is_policy(cursor, policy))
+        return CAIRN_BAD_ARGUMENT;
+    for (size_t i = 0; i < count; i++)
+        all |= frames[i].value;
+    if (all >> (52 - CAIRN_FRAME_SHIFT) != 0 ||
+        (all << CAIRN_FRAME_SHIFT) >= cursor->table->phys_end ||
+        (cursor->table->format->entry_bytes == 4 && all >> 20 != 0))
+        return CAIRN_BAD_ARGUMENT;
+    supply = supply_of(cursor, policy);
+    supply.frames = frames;
+    status = make_room(cursor, bytes, policy->existing);
+    if (status == CAIRN_OK)
+        cairn__walk_map(cursor, &supply, bytes);
+    return status;
+}
+
+enum cairn_status cairn_cursor_unmap(struct cairn_cursor *cursor,
+                                     uint64_t bytes)
+{
+    if (cursor->intent == CAIRN_INTENT_LOOK || !is_part(cursor, bytes))
+        return CAIRN_BAD_ARGUMENT;
+    cairn__walk_unmap(cursor, bytes);
+    return CAIRN_OK;
+}
+
+enum cairn_status cairn_cursor_protect(struct cairn_cursor *cursor,
+                                       uint64_t bytes, unsigned rights)
+{
+    struct change change = {0};
+
+    if (cursor->intent == CAIRN_INTENT_LOOK || !is_part(cursor, bytes) ||
+        !are_allowed(cursor, rights))
+        return CAIRN_BAD_ARGUMENT;
+    change.set = bits_of(cursor->table, rights);
+    change.clear = (CAIRN__ENTRY_RW | CAIRN__ENTRY_US | CAIRN__ENTRY_G |
+                    cursor->table->nx_bit) &
+                   ~change.set;
+    cairn__walk_change(cursor, bytes, &change);
+    return CAIRN_OK;
+}
+
+enum cairn_status cairn_cursor_harvest(
+    struct cairn_cursor *cursor, uint64_t bytes,
+    void (*seen)(void *context, const struct cairn_mapping *mapping),
+    void *context)
+{
+    struct change change = {
+        .clear = CAIRN__ENTRY_A | CAIRN__ENTRY_D,
+        .seen = seen,
+        .context = context,
+    };
+
+    if (cursor->intent == CAIRN_INTENT_LOOK || !is_part(cursor, bytes) ||
+        seen == NULL)
+        return CAIRN_BAD_ARGUMENT;
+    cairn__walk_change(cursor, bytes, &change);
+    return CAIRN_OK;
+}
+
+void cairn_cursor_query(struct cairn_cursor *cursor, struct cairn_mapping *out)
+{
+    struct cairn_mapping next;
+
+    if (cursor->left == 0) {
+        *out = (struct cairn_mapping){.start = {cursor->at}};
+        return;
+    }
+    cairn__walk_look(cursor, cursor->at, out);
+    while (out->bytes < cursor->left) {
+        cairn__walk_look(cursor, cursor->at + out->bytes, &next);
+        if (!cairn__mapping_goes_on(out, &next))
+            break;
+        out->bytes += next.bytes;
+    }
+    out->bytes = cairn__min(out->bytes, cursor->left);
+}
+
+bool cairn_pagetable_translate(const struct cairn_pagetable *table, cairn_va va,
+                               cairn_phys *out)
+{
+    uint64_t removals;
+    uint64_t phys = 0;
+    bool is_mapped;
+
+    if (!cairn__is_range(table, va.value, 1))
+        return false;
+    do {
+        removals = __atomic_load_n(&cairn__table_removals, __ATOMIC_ACQUIRE);
+        is_mapped = cairn__walk_translate(table, va.value, &phys);
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    } while (removals !=
+             __atomic_load_n(&cairn__table_removals, __ATOMIC_RELAXED));
+    if (is_mapped)
+        out->value = phys;
+    return is_mapped;
+}

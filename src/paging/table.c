@@ -1,0 +1,239 @@
+/*
+ * paging/table.c - storage and locks of tables; see table.h.
+ *
+ * HOW    A slab is a frame full of `struct cairn_table`; the first of them is
+ *        used to link the slabs.  A table takes a frame for its entries and, if
+ *        it can have tables below, a shadow for the pointers to them.
+ *
+ * LOCKS  The pool's lock is held for a few instructions; frames are taken and
+ *        given back outside of it.
+ *
+ * TESTS  tests/paging_*.c
+ */
+#include "paging/table.h"
+
+#include "arch_relax.h"
+#include "base/lock.h"
+#include "base/memory.h"
+#include "paging/tlb.h"
+
+#define TABLES_IN_SLAB                                                         \
+    ((unsigned)(CAIRN_FRAME_SIZE / sizeof(struct cairn_table)))
+
+uint64_t cairn__table_removals;
+
+/* ---- Locks --------------------------------------------------------------- */
+
+bool cairn__table_is_mine(const struct cairn_table *table)
+{
+    return __atomic_load_n(&table->holder, __ATOMIC_RELAXED) ==
+           cairn_platform_cpu() + 1;
+}
+
+void cairn__table_lock(struct cairn_table *table)
+{
+    uint32_t me = cairn_platform_cpu() + 1;
+    uint32_t free = 0;
+
+    while (!__atomic_compare_exchange_n(&table->holder, &free, me, false,
+                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+        cairn__assert(free != me);
+        free = 0;
+        cairn__tlb_poll();
+        cairn__arch_relax();
+    }
+}
+
+void cairn__table_unlock(struct cairn_table *table)
+{
+    cairn__assert(cairn__table_is_mine(table));
+    __atomic_store_n(&table->holder, 0, __ATOMIC_RELEASE);
+}
+
+/* ---- Frames -------------------------------------------------------------- */
+
+static void give_frame(struct cairn_pagetable *pagetable, uint64_t phys)
+{
+    const struct cairn_pagetable_config *config = &pagetable->config;
+
+    if (config->release != NULL)
+        config->release(config->release_context,
+                        cairn_pfn_of(cairn_phys_make(phys)));
+}
+
+/* A frame that software can reach, contents unspecified. */
+static enum cairn_status take_frame(struct cairn_pagetable *pagetable,
+                                    uint64_t *phys, void **memory)
+{
+    cairn_pfn pfn;
+    enum cairn_status status =
+        cairn_source_alloc_table(&pagetable->config.source, &pfn);
+
+    if (status != CAIRN_OK)
+        return status;
+    *phys = cairn_phys_of(pfn).value;
+    *memory = cairn_platform_phys_to_virt(cairn_phys_of(pfn),
+                                          (size_t)CAIRN_FRAME_SIZE);
+    if (*memory != NULL && *phys < pagetable->phys_end)
+        return CAIRN_OK;
+    give_frame(pagetable, *phys);
+    return CAIRN_NOT_REACHABLE;
+}
+
+/* ---- Slabs --------------------------------------------------------------- */
+
+static void count(uint64_t *counter, uint64_t change)
+{
+    __atomic_fetch_add(counter, change, __ATOMIC_RELAXED);
+}
+
+static struct cairn_table *pop(struct cairn_pagetable *pagetable,
+                               bool has_children)
+{
+    unsigned long state = cairn__lock_acquire(&pagetable->pool_lock);
+    struct cairn_table *table = pagetable->pools[has_children];
+
+    if (table != NULL)
+        pagetable->pools[has_children] = table->next;
+    cairn__lock_release(&pagetable->pool_lock, state);
+    return table;
+}
+
+static void push(struct cairn_pagetable *pagetable, struct cairn_table *table)
+{
+    unsigned long state = cairn__lock_acquire(&pagetable->pool_lock);
+    struct cairn_table **pool = &pagetable->pools[table->children[0] != NULL];
+
+    table->next = *pool;
+    *pool = table;
+    cairn__lock_release(&pagetable->pool_lock, state);
+}
+
+/* The first of a slab links the slabs. */
+static enum cairn_status add_slab(struct cairn_pagetable *pagetable)
+{
+    uint64_t phys = 0;
+    void *memory = NULL;
+    enum cairn_status status = take_frame(pagetable, &phys, &memory);
+    struct cairn_table *tables = memory;
+    unsigned long state;
+
+    if (status != CAIRN_OK)
+        return status;
+    memset(tables, 0, (size_t)CAIRN_FRAME_SIZE);
+    tables[0].frame = phys;
+    count(&pagetable->aside_count, 1);
+    state = cairn__lock_acquire(&pagetable->pool_lock);
+    tables[0].next = pagetable->slabs;
+    pagetable->slabs = &tables[0];
+    for (unsigned i = 1; i < TABLES_IN_SLAB; i++) {
+        tables[i].next = pagetable->pools[false];
+        pagetable->pools[false] = &tables[i];
+    }
+    cairn__lock_release(&pagetable->pool_lock, state);
+    return CAIRN_OK;
+}
+
+static void free_slab(struct cairn_pagetable *pagetable,
+                      struct cairn_table *tables)
+{
+    for (unsigned i = 1; i < TABLES_IN_SLAB; i++) {
+        for (unsigned j = 0; j < CAIRN__SHADOWS; j++) {
+            if (tables[i].children[j] == NULL)
+                continue;
+            give_frame(pagetable, tables[i].shadows[j]);
+            pagetable->aside_count--;
+        }
+    }
+    give_frame(pagetable, tables[0].frame);
+    pagetable->aside_count--;
+}
+
+void cairn__table_free_slabs(struct cairn_pagetable *pagetable)
+{
+    while (pagetable->slabs != NULL) {
+        struct cairn_table *slab = pagetable->slabs;
+
+        pagetable->slabs = slab->next;
+        free_slab(pagetable, slab);
+    }
+    pagetable->pools[false] = NULL;
+    pagetable->pools[true] = NULL;
+}
+
+/* ---- Tables -------------------------------------------------------------- */
+
+/* Shadows for as many children as a table of this format can have. */
+static enum cairn_status add_shadows(struct cairn_pagetable *pagetable,
+                                     struct cairn_table *table)
+{
+    unsigned slots = cairn__fanout(pagetable->format, 2);
+
+    for (unsigned i = 0; i * CAIRN__SHADOW_SLOTS < slots; i++) {
+        void *memory = NULL;
+        enum cairn_status status;
+
+        if (table->children[i] != NULL)
+            continue;
+        status = take_frame(pagetable, &table->shadows[i], &memory);
+        if (status != CAIRN_OK)
+            return status;
+        memset(memory, 0, (size_t)CAIRN_FRAME_SIZE);
+        __atomic_store_n(&table->children[i], (struct cairn_table **)memory,
+                         __ATOMIC_RELEASE);
+        count(&pagetable->aside_count, 1);
+    }
+    return CAIRN_OK;
+}
+
+/* One without entries; with shadows if it is to have children. */
+static enum cairn_status take_unused(struct cairn_pagetable *pagetable,
+                                     bool has_children,
+                                     struct cairn_table **out)
+{
+    struct cairn_table *table = pop(pagetable, has_children);
+    enum cairn_status status = CAIRN_OK;
+
+    if (table == NULL && has_children)
+        table = pop(pagetable, false);
+    while (table == NULL) {
+        status = add_slab(pagetable);
+        if (status != CAIRN_OK)
+            return status;
+        table = pop(pagetable, false);
+    }
+    if (has_children)
+        status = add_shadows(pagetable, table);
+    if (status != CAIRN_OK)
+        push(pagetable, table);
+    else
+        *out = table;
+    return status;
+}
+
+enum cairn_status cairn__table_alloc(struct cairn_pagetable *pagetable,
+                                     bool has_children,
+                                     struct cairn_table **out)
+{
+    struct cairn_table *table = NULL;
+    enum cairn_status status = take_unused(pagetable, has_children, &table);
+
+    if (status != CAIRN_OK)
+        return status;
+    status = take_frame(pagetable, &table->frame, &table->entries);
+    if (status != CAIRN_OK) {
+        push(pagetable, table);
+        return status;
+    }
+    count(&pagetable->table_count, 1);
+    *out = table;
+    return CAIRN_OK;
+}
+
+void cairn__table_free(struct cairn_pagetable *pagetable,
+                       struct cairn_table *table)
+{
+    give_frame(pagetable, table->frame);
+    count(&pagetable->table_count, -(uint64_t)1);
+    push(pagetable, table);
+}

@@ -1,0 +1,384 @@
+/*
+ * paging/walk.h - the walker: what cursors do, once for all formats.
+ *
+ * HOW    Inline functions over a format.  walkers.c calls each with one that is
+ *        constant, so that levels, shifts and widths of entries fold and loops
+ *        over levels unroll.  What happens to each entry is here; what happens
+ *        once an operation or a table is in cursor.c.
+ *
+ *        Every operation goes through its range from table to table: find the
+ *        lowest table that has the next address, at the level that is wanted
+ *        or where the way ends, lock it, and do all its entries in a row.
+ */
+#ifndef CAIRN__PAGING_WALK_H
+#define CAIRN__PAGING_WALK_H
+
+#include "paging/cursor.h"
+
+typedef const struct cairn__paging_format *format_ptr;
+
+/* A place in a page table. */
+struct place {
+    struct cairn_table *table; /* locked */
+    unsigned index;
+    uint64_t entry;
+};
+
+/* The lowest table on the way to `va`, but none below level `lowest`. */
+CAIRN_INLINE struct cairn_table *walk_to(format_ptr format,
+                                         struct cairn_cursor *cursor,
+                                         uint64_t va, unsigned lowest)
+{
+    struct cairn_table *table = cursor->top;
+
+    for (unsigned level = format->levels; level > 1; level--) {
+        struct cairn_table *child;
+
+        if (level > table->level || level <= lowest)
+            continue;
+        child = cairn__table_child(table, cairn__index(format, level, va));
+        if (child == NULL)
+            break;
+        cairn__cursor_enter(cursor, child);
+        table = child;
+    }
+    return table;
+}
+
+CAIRN_INLINE struct place place_of(format_ptr format,
+                                   struct cairn_cursor *cursor, uint64_t va)
+{
+    struct place place;
+
+    place.table = walk_to(format, cursor, va, 1);
+    place.index = cairn__index(format, place.table->level, va);
+    place.entry = cairn__entry_load(format, place.table->entries, place.index);
+    return place;
+}
+
+/* Bytes from `va` to the end of what an entry of that level maps. */
+CAIRN_INLINE uint64_t rest_of(format_ptr format, unsigned level, uint64_t va)
+{
+    uint64_t span = cairn__span(format, level);
+
+    return span - (va & (span - 1));
+}
+
+/* Entries from `index` to the end of the table, at most those of `bytes`. */
+CAIRN_INLINE unsigned row_of(format_ptr format, unsigned level, unsigned index,
+                             uint64_t bytes)
+{
+    uint64_t row = cairn__fanout(format, level) - index;
+
+    return (unsigned)cairn__min(row, bytes >> format->shifts[level]);
+}
+
+/* ---- Is anything mapped? ------------------------------------------------- */
+
+/* Bytes from `va` on in which nothing is mapped, at most `bytes`. */
+CAIRN_INLINE uint64_t walk_hole(format_ptr format, struct cairn_cursor *cursor,
+                                uint64_t va, uint64_t bytes)
+{
+    uint64_t hole = 0;
+
+    while (hole < bytes) {
+        struct place place = place_of(format, cursor, va + hole);
+
+        if ((place.entry & CAIRN__ENTRY_P) != 0)
+            return hole;
+        hole += place.table->live == 0
+                    ? rest_of(format, place.table->level + 1, va + hole)
+                    : rest_of(format, place.table->level, va + hole);
+    }
+    return bytes;
+}
+
+/* ---- Map ----------------------------------------------------------------- */
+
+/* Level of the page that begins here. */
+CAIRN_INLINE unsigned level_for(format_ptr format,
+                                const struct cairn_cursor *cursor,
+                                const struct supply *supply, uint64_t bytes)
+{
+    unsigned levels = cursor->table->leaf_levels;
+
+    if (supply->frames != NULL)
+        return 1;
+    for (unsigned level = format->levels; level > 1; level--) {
+        uint64_t span = cairn__span(format, level);
+
+        if ((levels >> level & 1) != 0 && span <= supply->page_limit &&
+            span <= bytes && ((cursor->at | supply->phys) & (span - 1)) == 0 &&
+            !cairn__cursor_has_kept(cursor, level))
+            return level;
+    }
+    return 1;
+}
+
+/* Fill `count` entries from `index` on; none of them is live. */
+CAIRN_INLINE void fill(format_ptr format, unsigned level, struct place place,
+                       unsigned count, struct supply *supply)
+{
+    struct cairn_table *table = place.table;
+    unsigned index = place.index;
+    uint64_t step = cairn__span(format, level);
+
+    if (supply->frames != NULL) {
+        for (unsigned i = 0; i < count; i++)
+            cairn__entry_store(format, table->entries, index + i,
+                               cairn_phys_of(supply->frames[i]).value |
+                                   supply->kind);
+        supply->frames += count;
+    } else if (level == 1) {
+        uint64_t entry = supply->phys | supply->kind;
+
+        for (unsigned i = 0; i < count; i++, entry += step)
+            cairn__entry_store(format, table->entries, index + i, entry);
+    } else {
+        for (unsigned i = 0; i < count; i++)
+            cairn__entry_store(format, table->entries, index + i,
+                               cairn__leaf_make(format, level,
+                                                supply->phys + i * step,
+                                                supply->kind));
+    }
+    supply->phys += count * step;
+    table->live = (uint16_t)(table->live + count);
+}
+
+/*
+ * The table of that level for `va`, with tables made on the way.  If `bytes`
+ * cover all of it, a new one is filled before it is linked, so it is not
+ * cleared: *fresh is where to link it then, else its table is NULL.
+ */
+CAIRN_INLINE struct cairn_table *walk_make(format_ptr format,
+                                           struct cairn_cursor *cursor,
+                                           unsigned lowest, uint64_t bytes,
+                                           struct place *fresh)
+{
+    uint64_t va = cursor->at;
+    struct cairn_table *table = walk_to(format, cursor, va, lowest);
+
+    fresh->table = NULL;
+    while (table->level > lowest) {
+        unsigned level = table->level;
+        unsigned index = cairn__index(format, level, va);
+        uint64_t span = cairn__span(format, level);
+        struct cairn_table *child = cairn__cursor_take(cursor, level - 1, va);
+
+        if (level - 1 == lowest && bytes >= span && (va & (span - 1)) == 0 &&
+            lowest == 1) {
+            fresh->table = table;
+            fresh->index = index;
+            return child;
+        }
+        cairn__table_clear(child);
+        cairn__cursor_link(cursor, table, index, child);
+        table = child;
+    }
+    return table;
+}
+
+/* The range is a hole, as wide as the supply. */
+CAIRN_INLINE void walk_map(format_ptr format, struct cairn_cursor *cursor,
+                           struct supply *supply, uint64_t bytes)
+{
+    while (bytes > 0) {
+        unsigned level = level_for(format, cursor, supply, bytes);
+        struct place fresh;
+        struct place place;
+        unsigned count;
+        uint64_t done;
+
+        place.table = walk_make(format, cursor, level, bytes, &fresh);
+        place.index = cairn__index(format, level, cursor->at);
+        count = row_of(format, level, place.index, bytes);
+        if (level == 1) {
+            fill(format, 1, place, count, supply);
+        } else {
+            count =
+                cairn__cursor_clear(cursor, place.table, place.index, count);
+            fill(format, level, place, count, supply);
+        }
+        if (fresh.table != NULL)
+            cairn__cursor_link(cursor, fresh.table, fresh.index, place.table);
+        done = (uint64_t)count << format->shifts[level];
+        cairn__cursor_advance(cursor, done);
+        bytes -= done;
+    }
+}
+
+/* ---- Unmap --------------------------------------------------------------- */
+
+/* Leaves of one row; holes among them are passed. */
+CAIRN_INLINE void unmap_row(format_ptr format, struct cairn_cursor *cursor,
+                            struct cairn_table *table, unsigned index,
+                            unsigned count)
+{
+    unsigned level = table->level;
+    uint64_t span = cairn__span(format, level);
+
+    for (unsigned i = 0; i < count; i++, cairn__cursor_advance(cursor, span)) {
+        uint64_t former = cairn__entry_load(format, table->entries, index + i);
+
+        if (former == 0)
+            continue;
+        former = cairn__entry_exchange(format, table->entries, index + i, 0);
+        table->live--;
+        cairn__cursor_removed(cursor, cursor->at, level, former);
+    }
+}
+
+/* Leaves and holes from here to the next table below, or the row's end. */
+CAIRN_INLINE unsigned count_leaves(const struct cairn_table *table,
+                                   unsigned index, unsigned count)
+{
+    unsigned i = 0;
+
+    if (table->level == 1)
+        return count;
+    while (i < count && cairn__table_child(table, index + i) == NULL)
+        i++;
+    return i;
+}
+
+CAIRN_INLINE void walk_unmap(format_ptr format, struct cairn_cursor *cursor,
+                             uint64_t bytes)
+{
+    while (bytes > 0) {
+        uint64_t left = cursor->left;
+        unsigned level = cairn__cursor_detach(cursor, bytes);
+        struct place place;
+        unsigned count;
+
+        if (level == 0) {
+            place = place_of(format, cursor, cursor->at);
+            level = place.table->level;
+            count = row_of(format, level, place.index, bytes);
+            count = count_leaves(place.table, place.index, count);
+            if ((cursor->at & (cairn__span(format, level) - 1)) != 0)
+                count = 0;
+            if (count > 0)
+                unmap_row(format, cursor, place.table, place.index, count);
+            else if (place.entry == 0)
+                cairn__cursor_advance(
+                    cursor,
+                    cairn__min(bytes, rest_of(format, level, cursor->at)));
+            else
+                cairn__cursor_split(cursor, place.table, place.index);
+            if (count > 0)
+                cairn__cursor_drop_empty(cursor, place.table);
+        }
+        bytes -= left - cursor->left;
+    }
+}
+
+/* ---- Change rights, harvest ---------------------------------------------- */
+
+CAIRN_INLINE void change_row(format_ptr format, struct cairn_cursor *cursor,
+                             struct place place, unsigned count,
+                             const struct change *change)
+{
+    unsigned level = place.table->level;
+    uint64_t span = cairn__span(format, level);
+    void *entries = place.table->entries;
+
+    for (unsigned i = 0; i < count; i++, cairn__cursor_advance(cursor, span)) {
+        unsigned index = place.index + i;
+        uint64_t former = cairn__entry_load(format, entries, index);
+        uint64_t now = (former & ~change->clear) | change->set;
+
+        if ((former & CAIRN__ENTRY_P) == 0 || now == former)
+            continue;
+        if (!cairn__entry_is_unsettled(former)) {
+            cairn__entry_store(format, entries, index, now);
+        } else {
+            while (!cairn__entry_swap(format, entries, index, &former, now))
+                now = (former & ~change->clear) | change->set;
+        }
+        cairn__cursor_changed(cursor, level, former, now);
+        if (change->seen != NULL)
+            cairn__cursor_seen(cursor, level, former, change->seen,
+                               change->context);
+    }
+}
+
+CAIRN_INLINE void walk_change(format_ptr format, struct cairn_cursor *cursor,
+                              uint64_t bytes, const struct change *change)
+{
+    while (bytes > 0) {
+        struct place place = place_of(format, cursor, cursor->at);
+        unsigned level = place.table->level;
+        unsigned count = row_of(format, level, place.index, bytes);
+        uint64_t left = cursor->left;
+
+        count = count_leaves(place.table, place.index, count);
+        if ((cursor->at & (cairn__span(format, level) - 1)) != 0)
+            count = 0;
+        if (count > 0)
+            change_row(format, cursor, place, count, change);
+        else if (place.entry == 0)
+            cairn__cursor_advance(
+                cursor, cairn__min(bytes, rest_of(format, level, cursor->at)));
+        else
+            cairn__cursor_split(cursor, place.table, place.index);
+        bytes -= left - cursor->left;
+    }
+}
+
+/* ---- Look ---------------------------------------------------------------- */
+
+/* One step of a query: what `va` is in, to the end of its page or hole. */
+CAIRN_INLINE void walk_look(format_ptr format, struct cairn_cursor *cursor,
+                            uint64_t va, struct cairn_mapping *out)
+{
+    struct place place = place_of(format, cursor, va);
+    unsigned level = place.table->level;
+
+    cairn__cursor_describe(cursor->table, va, level, place.entry, out);
+    if (!out->is_mapped && place.table->live == 0 && level < format->levels)
+        out->bytes = rest_of(format, level + 1, va);
+}
+
+/* Where software reaches a table at that physical address. */
+CAIRN_INLINE const void *reach(const struct cairn_pagetable *table,
+                               uint64_t phys)
+{
+    const struct cairn_window *window = table->config.window;
+
+    if (window != NULL && window->is_active &&
+        phys + CAIRN_FRAME_SIZE <= window->limit)
+        return (const void *)(window->base + (uintptr_t)phys);
+    return cairn_platform_phys_to_virt(cairn_phys_make(phys),
+                                       (size_t)CAIRN_FRAME_SIZE);
+}
+
+/*
+ * As the CPU's walker does it.  A table may be given back on the way, and its
+ * frame be anything by then; cairn_pagetable_translate notices that and comes
+ * again, so what is read here is not a race that matters.
+ */
+CAIRN_INLINE bool walk_translate(format_ptr format,
+                                 const struct cairn_pagetable *table,
+                                 uint64_t va, uint64_t *out)
+{
+    const void *entries = table->root->entries;
+
+    for (unsigned level = format->levels; level > 0; level--) {
+        uint64_t entry =
+            cairn__entry_load(format, entries, cairn__index(format, level, va));
+        uint64_t span = cairn__span(format, level);
+
+        if ((entry & CAIRN__ENTRY_P) == 0)
+            return false;
+        if (level == 1 || (entry & CAIRN__ENTRY_PS) != 0) {
+            *out = cairn__leaf_phys(format, level, entry) | (va & (span - 1));
+            return true;
+        }
+        entries = reach(table, entry & CAIRN__ENTRY_ADDRESS);
+        if (entries == NULL)
+            return false;
+    }
+    return false;
+}
+
+#endif
