@@ -142,8 +142,8 @@ static void map(struct range range)
     cursor.removed = tell;
     cursor.context = (void *)(uintptr_t)&yes;
     for (unsigned i = 0; i < range.count; i++)
-        frames[i].value =
-            is_scattered ? 0x40000 + test_random_below(100000) : (phys >> 12) + i;
+        frames[i].value = is_scattered ? 0x40000 + test_random_below(100000)
+                                       : (phys >> 12) + i;
     if (is_scattered)
         status = cairn_cursor_map_frames(&cursor, frames, range.count, &policy);
     else
@@ -153,8 +153,8 @@ static void map(struct range range)
     cairn_cursor_end(&cursor);
     for (unsigned i = 0; i < range.count && fits; i++)
         model[range.first + i] = (struct page){.phys = frames[i].value << 12,
-                          .rights = policy.rights,
-                          .cache = policy.cache};
+                                               .rights = policy.rights,
+                                               .cache = policy.cache};
 }
 
 static void unmap(struct range range)
@@ -274,8 +274,8 @@ static void touch(unsigned number)
     if (access.kind != SIM_MMU_WRITE)
         return;
     page->is_written = true;
-    CHECK(sim_mmu_look(cairn_pagetable_root(&paging.table).value,
-                       va_of(number), &view));
+    CHECK(sim_mmu_look(cairn_pagetable_root(&paging.table).value, va_of(number),
+                       &view));
     around.count = (unsigned)(view.bytes / CAIRN_FRAME_SIZE);
     around.first = number / around.count * around.count;
     suspect(around);
