@@ -82,3 +82,13 @@ void cairn_platform_quiesce(unsigned cpu)
 {
     (void)cpu; /* there is only this one */
 }
+
+/* There is no other CPU that could run. */
+void cairn_platform_flush(uint64_t cpus)
+{
+    char text[64];
+
+    cairn_format(text, sizeof(text), "flush of CPUs %#llx",
+                 (unsigned long long)cpus);
+    cairn_platform_panic(text);
+}

@@ -127,9 +127,9 @@ struct cairn_pagetable {
     struct cairn_lock pool_lock;
     struct cairn_table *pools[2]; /* [pool_lock] without and with a shadow */
     struct cairn_table *slabs;    /* [pool_lock] frames that these live in */
-    uint64_t cpus;                /* atomic: CPUs that have it loaded */
-    uint64_t table_count; /* atomic: frames that the CPU's walker reads */
-    uint64_t aside_count; /* atomic: frames of slabs and shadows */
+    struct cairn_cpus cpus;       /* CPUs that have it loaded */
+    size_t table_count; /* atomic: frames that the CPU's walker reads */
+    size_t aside_count; /* atomic: frames of slabs and shadows */
     /* Constant once it is set: where the tables are those of another one. */
     struct cairn_pagetable *common;
     uint64_t common_start;

@@ -209,7 +209,7 @@ void cairn_cursor_query(struct cairn_cursor *cursor, struct cairn_mapping *out)
 bool cairn_pagetable_translate(const struct cairn_pagetable *table, cairn_va va,
                                cairn_phys *out)
 {
-    uint64_t removals;
+    uint32_t removals;
     uint64_t phys = 0;
     bool is_mapped;
 

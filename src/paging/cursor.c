@@ -719,7 +719,6 @@ static void recycle(struct cairn_cursor *cursor)
 void cairn__cursor_flush(struct cairn_cursor *cursor)
 {
     cairn__tlb_flush(cursor->table, &cursor->gather);
-    cursor->gather.is_global = false;
     tell(cursor);
     for (; cursor->detached != NULL;
          cursor->detached = cursor->detached->next_stray)

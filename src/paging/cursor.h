@@ -46,7 +46,7 @@ bool cairn__walk_translate(const struct cairn_pagetable *table, uint64_t va,
 
 /* ---- For all ------------------------------------------------------------- */
 
-/* Is [start, start + bytes) in the format's address space, in one half of it? */
+/* Is [start, start + bytes) in the address space, in one half of it? */
 bool cairn__is_range(const struct cairn_pagetable *table, uint64_t start,
                      uint64_t bytes);
 
@@ -54,7 +54,7 @@ bool cairn__is_range(const struct cairn_pagetable *table, uint64_t start,
 bool cairn__mapping_goes_on(const struct cairn_mapping *last,
                             const struct cairn_mapping *next);
 
-/* As cairn_cursor_begin with INTENT_MAP, on the table of that level for `va`. */
+/* As cairn_cursor_begin to map, on the table of that level for `va`. */
 enum cairn_status cairn__cursor_begin_above(struct cairn_cursor *cursor,
                                             struct cairn_pagetable *table,
                                             uint64_t va, unsigned level);

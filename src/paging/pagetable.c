@@ -5,6 +5,7 @@
  */
 #include "paging/cursor.h"
 
+#include "base/cpus.h"
 #include "base/lock.h"
 #include "base/memory.h"
 
@@ -94,10 +95,12 @@ void cairn_pagetable_destroy(struct cairn_pagetable *table)
     const struct cairn__paging_format *format = table->format;
     unsigned shift = format->shifts[format->levels];
 
-    if (__atomic_load_n(&table->cpus, __ATOMIC_ACQUIRE) != 0)
+    uint64_t cpus = cairn__cpus_read(&table->cpus);
+
+    if (cpus != 0)
         cairn__panic("page table %#llx destroyed while CPUs %#llx use it",
                      (unsigned long long)table->root->frame,
-                     (unsigned long long)table->cpus);
+                     (unsigned long long)cpus);
     for (uint64_t i = 0; i < table->common_bytes >> shift; i++)
         cairn__table_set_child(table->root,
                                cairn__index(format, format->levels,

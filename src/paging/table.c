@@ -20,7 +20,7 @@
 #define TABLES_IN_SLAB                                                         \
     ((unsigned)(CAIRN_FRAME_SIZE / sizeof(struct cairn_table)))
 
-uint64_t cairn__table_removals;
+uint32_t cairn__table_removals;
 
 /* ---- Locks --------------------------------------------------------------- */
 
@@ -82,7 +82,7 @@ static enum cairn_status take_frame(struct cairn_pagetable *pagetable,
 
 /* ---- Slabs --------------------------------------------------------------- */
 
-static void count(uint64_t *counter, uint64_t change)
+static void count(size_t *counter, size_t change)
 {
     __atomic_fetch_add(counter, change, __ATOMIC_RELAXED);
 }
@@ -234,6 +234,6 @@ void cairn__table_free(struct cairn_pagetable *pagetable,
                        struct cairn_table *table)
 {
     give_frame(pagetable, table->frame);
-    count(&pagetable->table_count, -(uint64_t)1);
+    count(&pagetable->table_count, -(size_t)1);
     push(pagetable, table);
 }

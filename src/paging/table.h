@@ -5,7 +5,8 @@
  *        many entries it has, and pointers to the tables below, so that nobody
  *        looks for tables by physical address.  These structures live in slabs
  *        that belong to the page table until it is destroyed, as their shadows
- *        (the pointers) do, and are never anything else.  That is why one may look at them without a lock:
+ *        (the pointers) do, and are never anything else.  That is why one may
+ *        look at them without a lock:
  *
  *          - go down from the root without locks, to the lowest table that
  *            covers a range; lock it; if it is still what it seemed to be
@@ -63,7 +64,7 @@ void cairn__table_unlock(struct cairn_table *table);
 bool cairn__table_is_mine(const struct cairn_table *table);
 
 /* How many tables have been given back, of all page tables.  Atomic. */
-extern uint64_t cairn__table_removals;
+extern uint32_t cairn__table_removals;
 
 /* ---- Storage ------------------------------------------------------------- */
 

@@ -24,25 +24,21 @@
 #include "arch_relax.h"
 #include "arch_tlb.h"
 #include "base/bits.h"
+#include "base/cpus.h"
 
 struct job {
-    uint64_t pending; /* atomic: CPUs that have to do it */
+    struct cairn_cpus pending; /* CPUs that have to do it */
     struct cairn_pagetable *table;
     const struct cairn__gather *gather;
 } __attribute__((aligned(64)));
 
 static struct job jobs[CAIRN_CPU_MAX];
 
-/* CPUs that have ever activated a page table.  Atomic. */
-static uint64_t users;
+/* CPUs that have ever activated a page table. */
+static struct cairn_cpus users;
 
 /* [own CPU, interrupts off] */
 static struct cairn_pagetable *active[CAIRN_CPU_MAX];
-
-static uint64_t bit_of(unsigned cpu)
-{
-    return (uint64_t)1 << cpu;
-}
 
 /* ---- Gathering ----------------------------------------------------------- */
 
@@ -110,12 +106,11 @@ void cairn__tlb_poll(void)
     for (unsigned i = 0; i < cairn_platform_cpu_count(); i++) {
         struct job *job = &jobs[i];
 
-        if ((__atomic_load_n(&job->pending, __ATOMIC_ACQUIRE) & bit_of(cpu)) ==
-            0)
+        if (!cairn__cpus_has(&job->pending, cpu))
             continue;
         if (is_concerned(job, cpu))
             flush_here(job->gather);
-        __atomic_fetch_and(&job->pending, ~bit_of(cpu), __ATOMIC_RELEASE);
+        cairn__cpus_remove(&job->pending, cpu);
     }
 }
 
@@ -126,10 +121,22 @@ void cairn_paging_interrupt(void)
 
 /* ---- Everywhere ---------------------------------------------------------- */
 
-static void flush_others(struct job *job, uint64_t cpus)
+/* CPUs besides this one that may have cached what was changed. */
+static uint64_t others(const struct cairn_pagetable *table,
+                       const struct cairn__gather *gather, unsigned cpu)
 {
-    __atomic_store_n(&job->pending, cpus, __ATOMIC_SEQ_CST);
-    cairn_platform_flush(cpus);
+    uint64_t cpus = cairn__cpus_read(gather->is_global ? &users : &table->cpus);
+
+    return cpus & ~((uint64_t)1 << cpu);
+}
+
+static void start_anew(struct cairn__gather *gather)
+{
+    gather->is_needed = false;
+    gather->is_full = false;
+    gather->is_global = false;
+    gather->pages = 0;
+    gather->range_count = 0;
 }
 
 void cairn__tlb_flush(struct cairn_pagetable *table,
@@ -143,22 +150,20 @@ void cairn__tlb_flush(struct cairn_pagetable *table,
         return;
     /* The changes before the look at who could have cached the former ones. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    cpus = __atomic_load_n(gather->is_global ? &users : &table->cpus,
-                           __ATOMIC_SEQ_CST);
+    cpus = others(table, gather, cpu);
     job->table = table;
     job->gather = gather;
-    if ((cpus & ~bit_of(cpu)) != 0)
-        flush_others(job, cpus & ~bit_of(cpu));
+    if (cpus != 0) {
+        cairn__cpus_write(&job->pending, cpus);
+        cairn_platform_flush(cpus);
+    }
     if (is_concerned(job, cpu))
         flush_here(gather);
-    while (__atomic_load_n(&job->pending, __ATOMIC_ACQUIRE) != 0) {
+    while (cairn__cpus_read(&job->pending) != 0) {
         cairn__tlb_poll();
         cairn__arch_relax();
     }
-    gather->is_needed = false;
-    gather->is_full = false;
-    gather->pages = 0;
-    gather->range_count = 0;
+    start_anew(gather);
 }
 
 /* ---- Which page table a CPU uses ----------------------------------------- */
@@ -169,12 +174,12 @@ void cairn_pagetable_activate(struct cairn_pagetable *table)
     unsigned cpu = cairn_platform_cpu();
     struct cairn_pagetable *former = active[cpu];
 
-    __atomic_fetch_or(&users, bit_of(cpu), __ATOMIC_SEQ_CST);
-    __atomic_fetch_or(&table->cpus, bit_of(cpu), __ATOMIC_SEQ_CST);
+    cairn__cpus_add(&users, cpu);
+    cairn__cpus_add(&table->cpus, cpu);
     active[cpu] = table;
     cairn__arch_tlb_load_root(cairn_pagetable_root(table).value);
     if (former != NULL && former != table)
-        __atomic_fetch_and(&former->cpus, ~bit_of(cpu), __ATOMIC_SEQ_CST);
+        cairn__cpus_remove(&former->cpus, cpu);
     cairn_platform_irq_restore(state);
 }
 

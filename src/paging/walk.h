@@ -158,7 +158,7 @@ CAIRN_INLINE struct cairn_table *walk_make(format_ptr format,
     uint64_t va = cursor->at;
     struct cairn_table *table = walk_to(format, cursor, va, lowest);
 
-    fresh->table = NULL;
+    *fresh = (struct place){NULL, 0, 0};
     while (table->level > lowest) {
         unsigned level = table->level;
         unsigned index = cairn__index(format, level, va);
@@ -185,7 +185,7 @@ CAIRN_INLINE void walk_map(format_ptr format, struct cairn_cursor *cursor,
     while (bytes > 0) {
         unsigned level = level_for(format, cursor, supply, bytes);
         struct place fresh;
-        struct place place;
+        struct place place = {NULL, 0, 0};
         unsigned count;
         uint64_t done;
 

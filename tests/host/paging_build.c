@@ -3,6 +3,7 @@
  */
 #include "paging_build.h"
 
+#include "base/cpus.h"
 #include "base/memory.h"
 
 #define FRAMES_BASE (16 * CAIRN_MIB)
@@ -127,7 +128,7 @@ void paging_end(void)
 {
     CHECK_EQ(cairn_pagetable_check(&paging.table), 0);
     for (unsigned cpu = 0; cpu < SIM_CPUS; cpu++) {
-        if ((paging.table.cpus >> cpu & 1) == 0)
+        if (!cairn__cpus_has(&paging.table.cpus, cpu))
             continue;
         sim_set_cpu(cpu);
         cairn_pagetable_activate(&home);
