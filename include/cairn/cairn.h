@@ -4,7 +4,9 @@
  * words       types, status, format, version, compiler
  * the host    platform (what a kernel must supply), lock
  * boot        boot, handoff (what loaders say), memmap, init
- * memory      early, frames (physical frames), source, window, dma
+ * memory      early, frames (physical frames), source, dma
+ * paging      paging (cursors), map (one call for one change), window,
+ *             temporary, physmap (where physical memory is reachable)
  * to look at  report
  */
 #ifndef CAIRN_CAIRN_H
@@ -19,11 +21,15 @@
 #include <cairn/handoff.h>
 #include <cairn/init.h>
 #include <cairn/lock.h>
+#include <cairn/map.h>
 #include <cairn/memmap.h>
+#include <cairn/paging.h>
+#include <cairn/physmap.h>
 #include <cairn/platform.h>
 #include <cairn/report.h>
 #include <cairn/source.h>
 #include <cairn/status.h>
+#include <cairn/temporary.h>
 #include <cairn/types.h>
 #include <cairn/version.h>
 #include <cairn/window.h>

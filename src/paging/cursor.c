@@ -370,6 +370,51 @@ void cairn__cursor_link(struct cairn_cursor *cursor, struct cairn_table *table,
     note_bare_root(cursor, table);
 }
 
+/* The child on the way to the cursor; made if need be. */
+static struct cairn_table *step_down(struct cairn_cursor *cursor,
+                                     struct cairn_table *table)
+{
+    unsigned index =
+        cairn__index(cursor->table->format, table->level, cursor->at);
+    struct cairn_table *child = cairn__table_child(table, index);
+
+    if (child != NULL) {
+        cairn__cursor_enter(cursor, child);
+        return child;
+    }
+    child = cairn__cursor_take(cursor, table->level - 1u, cursor->at);
+    cairn__table_clear(child);
+    cairn__cursor_link(cursor, table, index, child);
+    return child;
+}
+
+enum cairn_status cairn__cursor_keep_leaf(struct cairn_pagetable *table,
+                                          uint64_t start_va, uint64_t bytes,
+                                          struct cairn_table **out)
+{
+    struct cairn_cursor cursor;
+    struct cairn_table *one;
+    enum cairn_status status;
+
+    if (!are_pages(&table, start_va, bytes))
+        return CAIRN_BAD_ARGUMENT;
+    start(&cursor, table, start_va, bytes);
+    cursor.intent = CAIRN_INTENT_MAP;
+    cursor.lowest = table->format->levels;
+    status = begin(&cursor);
+    if (status != CAIRN_OK)
+        return status;
+    if (cairn__walk_hole(&cursor, start_va, bytes) != bytes) {
+        status = CAIRN_IN_USE;
+    } else {
+        for (one = cursor.top; one->level > 1; one->is_kept = true)
+            one = step_down(&cursor, one);
+        *out = one;
+    }
+    cairn_cursor_end(&cursor);
+    return status;
+}
+
 /* ---- Tables go ----------------------------------------------------------- */
 
 /* All below is locked and stray. */

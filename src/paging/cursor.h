@@ -59,6 +59,14 @@ enum cairn_status cairn__cursor_begin_above(struct cairn_cursor *cursor,
                                             struct cairn_pagetable *table,
                                             uint64_t va, unsigned level);
 
+/*
+ * The table of level 1 that has all of these pages, of which none is mapped:
+ * it stays for good, with those above it.  Status as for cairn_map_range.
+ */
+enum cairn_status cairn__cursor_keep_leaf(struct cairn_pagetable *table,
+                                          uint64_t start, uint64_t bytes,
+                                          struct cairn_table **out);
+
 /* Flush now, with everything locked; nothing removed can be reached then. */
 void cairn__cursor_flush(struct cairn_cursor *cursor);
 

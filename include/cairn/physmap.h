@@ -1,0 +1,84 @@
+/*
+ * cairn/physmap.h - making physical memory reachable: the window's mappings,
+ * and single regions on demand.
+ */
+#ifndef CAIRN_PHYSMAP_H
+#define CAIRN_PHYSMAP_H
+
+#include <cairn/map.h>
+#include <cairn/memmap.h>
+
+CAIRN_BEGIN_DECLS
+
+/* ---- The window, all of it ----------------------------------------------- */
+
+/*
+ * Map all memory of some kinds at base + its physical address, readable,
+ * writable, never executable, in the largest pages that fit.  Neighbours of
+ * different kinds share large pages; what is of no such kind is not mapped.
+ *
+ *   map    finished
+ *   base   aligned to the largest pages, or they will be smaller
+ *   limit  no pages larger than that; 0: as the CPU has them
+ *
+ * Returns  as cairn_map_range.  On failure, what was mapped already stays:
+ *          destroy the page table.
+ */
+CAIRN_MUST_CHECK enum cairn_status
+cairn_physmap_window(struct cairn_pagetable *table,
+                     const struct cairn_memmap *map, cairn_memory_kinds kinds,
+                     cairn_va base, uint64_t limit);
+
+/* ---- Regions on demand --------------------------------------------------- */
+
+#define CAIRN_PHYSMAP_REGIONS 64
+
+/*
+ * A range of virtual addresses in which devices' registers, ACPI tables and
+ * other memory that no window covers are mapped for a while.
+ *
+ * Locking  The caller's; one call at a time.
+ */
+struct cairn_physmap {
+    struct cairn_pagetable *table;
+    cairn_va start;
+    uint64_t bytes;
+    size_t count; /* of `regions`, sorted by address, disjoint */
+    struct {
+        uint64_t start;
+        uint64_t end;
+    } regions[CAIRN_PHYSMAP_REGIONS];
+};
+
+/* Use [start, start + bytes), whole pages, for that.  CAIRN_BAD_ARGUMENT. */
+CAIRN_MUST_CHECK enum cairn_status
+cairn_physmap_init(struct cairn_physmap *physmap, struct cairn_pagetable *table,
+                   cairn_va start, uint64_t bytes);
+
+/*
+ * Map physical [start, start + bytes), which need not be aligned, at the lowest
+ * addresses that are free.
+ *
+ *   rights  CAIRN_PAGE_*
+ *   cache   CAIRN_CACHE_UC for devices
+ *   out     where the byte at `start` is
+ *
+ * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT; CAIRN_NO_SPACE: no free addresses, or
+ *          CAIRN_PHYSMAP_REGIONS are mapped; CAIRN_NO_MEMORY for tables.
+ */
+CAIRN_MUST_CHECK enum cairn_status
+cairn_physmap_map(struct cairn_physmap *physmap, cairn_phys start,
+                  uint64_t bytes, unsigned rights, enum cairn_cache cache,
+                  cairn_va *out);
+
+/*
+ * Unmap a region by any address in it.
+ *
+ * Returns  CAIRN_OK; CAIRN_NOT_FOUND.
+ */
+CAIRN_MUST_CHECK enum cairn_status
+cairn_physmap_unmap(struct cairn_physmap *physmap, cairn_va va);
+
+CAIRN_END_DECLS
+
+#endif
