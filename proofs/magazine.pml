@@ -1,9 +1,13 @@
 /*
  * magazine.pml - a CPU's magazine while other CPUs freeze and empty it.
  *
- * The owner pops and pushes with interrupts off and without a lock; an
- * interrupt handler on the same CPU does the same between two of its steps, and
- * two other CPUs empty the magazine (src/frames/cache.c, cairn__cache_drain).
+ * The magazine is all that a CPU keeps for itself: its stacks of blocks, the
+ * claim and the word of it in hand, and frames of sparse chunks.  One flag
+ * guards them together, so that one number of frames stands for them here.
+ *
+ * The owner allocates and frees with interrupts off and without a lock.  When
+ * it has nothing, it claims all that the engine has.  Two other CPUs empty the
+ * magazine (src/frames/cache.c, cairn__cache_drain).
  *
  * Properties
  *   - nobody touches the magazine while somebody else does (the asserts on
@@ -70,6 +74,10 @@ inline use_magazine()
         }
     :: else ->
         enter();
+        if
+        :: magazine == 0 -> atomic { magazine = engine; engine = 0 }
+        :: else -> skip
+        fi;
         if
         :: magazine > 0 -> magazine--; held++; has = 1
         :: else -> skip

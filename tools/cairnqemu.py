@@ -60,6 +60,11 @@ WIDE_ABOVE = 900 * GIB  # beyond this, 40 physical address bits get too narrow
 ADDRESS_HOLES = 14 * GIB  # address space a PC keeps for devices
 CMDLINE_MAX = 1023
 ISO_KEEP = 8
+IMAGE_BYTES = 32 * MIB
+# UEFI looks for a key this many milliseconds long before it boots.
+WAITING = ["-boot", "menu=on,splash-time=20000"]
+FREEZE_AFTER = 1  # seconds from its first word on; it is not busy then
+FREEZE_SECONDS = 60  # until the firmware says something, or QEMU has read or written a state
 TIMEOUT_DEFAULT = 120
 TAIL_LINES = 20
 PROMPT = "cairn> "
@@ -103,6 +108,7 @@ class Config:
     verbose: bool = False
     interactive: bool = False  # the terminal is the serial line
     serial_input: Optional[bytes] = None  # typed at the monitor's first prompt
+    frozen: str = ""  # file of a state: freeze_firmware() writes it, run() goes on from there
 
     def cmdline(self):
         """The kernel's command line."""
@@ -264,6 +270,9 @@ def boot_arguments(config, directory):
     require(config.kernel, "kernel", "'make kernel' builds it, KERNEL=path names another")
     if config.boot == "pvh":
         return ["-kernel", config.kernel, "-append", config.cmdline()]
+    if config.frozen:
+        image = system_image(config, Path(directory))
+        return firmware() + WAITING + ["-drive", f"format=raw,file={escape(image)}"]
     if config.boot == "uefi":
         esp = system_partition(config, Path(directory) / "esp")
         return firmware() + ["-drive", f"format=raw,file=fat:rw:{escape(esp)}"]
@@ -287,6 +296,24 @@ def system_partition(config, esp):
     shutil.copyfile(config.kernel, esp / "cairn" / "kernel.elf")
     (esp / "cairn" / "cmdline.txt").write_text(config.cmdline(), encoding="utf-8")
     return esp
+
+
+def system_image(config, directory):
+    """The same as an image.  The firmware may remember where files lie, so images differ in
+    the text of the command line only, which is filled up with spaces."""
+    esp, image = system_partition(config, directory / "esp"), directory / "esp.img"
+    line = config.cmdline().ljust(CMDLINE_MAX)
+    (esp / "cairn" / "cmdline.txt").write_text(line, encoding="utf-8")
+    with open(image, "wb") as file:
+        file.truncate(IMAGE_BYTES)
+    geometry = ["-T", str(IMAGE_BYTES // 512), "-h", "16", "-s", "32", "-N", "0"]
+    for command in (["mformat", "-i", str(image), *geometry, "::"],
+                    ["mcopy", "-s", "-i", str(image), str(esp / "EFI"), str(esp / "cairn"), "::"]):
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True, check=False)
+        if done.returncode:
+            raise BootError(f"{command[0]} failed: {last_lines(done.stdout, 1)}")
+    return image
 
 
 def grub_iso(config):
@@ -487,6 +514,19 @@ class Control:
         self.received = b""
         self.send("qmp_capabilities")
 
+    def wait_for(self, text):
+        """Listen until QEMU says it; raise BootError if it does not."""
+        self.line.settimeout(FREEZE_SECONDS)
+        try:
+            while text not in self.received:
+                data = self.line.recv(65536)
+                if not data:
+                    raise BootError("QEMU ended before it said " + text.decode())
+                self.received += data
+        except socket.timeout:
+            raise BootError("QEMU did not say " + text.decode()) from None
+        self.line.settimeout(None)
+
     def send(self, command, **arguments):
         """Send one command; answers are read at the end."""
         text = json.dumps({"execute": command, "arguments": arguments})
@@ -523,14 +563,15 @@ class Session:
         self.give_up_at = None  # when its explanation must be complete
         self.process = self.serial = self.control = None
 
-    def start(self):
-        """Start QEMU."""
+    def start(self, state=""):
+        """Start QEMU, or let it go on from a state."""
         media = boot_arguments(self.config, self.directory)
         self.serial, their_serial = socket.socketpair()
         control, their_control = socket.socketpair()
         fds = (their_serial.fileno(), their_control.fileno())
         command = machine_arguments(self.config) + media
         command += line_arguments(self.config, *fds, self.directory / "reset.log")
+        command += ["-incoming", "exec:cat " + shlex.quote(state)] if state else []
         with open(self.directory / "stderr", "wb") as errors:
             try:
                 self.process = subprocess.Popen(command, pass_fds=fds, stderr=errors,
@@ -541,6 +582,21 @@ class Session:
         their_control.close()
         self.serial.setblocking(False)
         self.control = Control(control)
+        if state:
+            self.control.wait_for(b'"RESUME"')
+            self.to_send = b"\r"  # the firmware need not wait any longer
+
+    def freeze(self, state):
+        """Save the state of the machine while the firmware waits."""
+        if not select.select([self.serial], [], [], FREEZE_SECONDS)[0]:
+            raise BootError("the firmware said nothing")
+        time.sleep(FREEZE_AFTER)
+        events = {"capability": "events", "state": True}
+        self.control.send("migrate-set-capabilities", capabilities=[events])
+        self.control.send("migrate", uri="exec:cat > " + shlex.quote(state))
+        self.control.wait_for(b'"status": "completed"')
+        self.control.send("quit")
+        self.process.wait(FREEZE_SECONDS)
 
     def serve(self):
         """Move bytes until the machine ends or the time is over."""
@@ -690,7 +746,7 @@ def run(config, write=lambda text: None, on_wait=lambda seconds, spoken: None, c
     with tempfile.TemporaryDirectory(prefix="cairn-") as directory:
         session = Session(config, console, directory, on_wait)
         try:
-            session.start()
+            session.start(config.frozen)
             with raw_terminal(config.interactive):
                 session.serve()
         except BaseException:
@@ -702,3 +758,20 @@ def run(config, write=lambda text: None, on_wait=lambda seconds, spoken: None, c
         status, reason = session.verdict()
     console.close()
     return Result(status, reason, "\n".join(console.lines), "\n".join(console.firmware), seconds)
+
+
+def freeze_firmware(config):
+    """Start the machine and save its state in the file config.frozen while UEFI waits.
+
+    A Config with the same `frozen`, memory, CPUs and loader goes on from there, whatever its
+    kernel's command line is, and has the firmware's start, some seconds, behind it.
+    """
+    console = Console(lambda text: None, False, False, False)
+    with tempfile.TemporaryDirectory(prefix="cairn-") as directory:
+        session = Session(config, console, directory, lambda seconds, spoken: None)
+        try:
+            session.start()
+            session.freeze(config.frozen)
+        finally:
+            session.timed_out = True  # do not wait for QEMU
+            session.stop()

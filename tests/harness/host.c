@@ -14,10 +14,12 @@
 #define ARENA_BYTES ((size_t)1024 * 1024)
 
 static const char help[] =
-    "usage: tests [--seed N] [--rounds N] [--quiet] [--list] [PART]\n"
+    "usage: tests [--seed N] [--rounds N] [--shift N] [--quiet] [--list]\n"
+    "             [PART]\n"
     "  PART        run only tests whose name contains PART\n"
     "  --seed N    start of the random numbers (default 1)\n"
     "  --rounds N  repeat random tests N times as often\n"
+    "  --shift N   divide that by 2^N\n"
     "  --quiet     print failures only\n"
     "  --list      print the names of the tests\n";
 
@@ -78,6 +80,8 @@ static void parse(int argc, char **argv, struct test_options *options)
             options->seed = number_of(argv[++i]);
         } else if (strcmp(argv[i], "--rounds") == 0 && has_value) {
             options->rounds_times = (uint32_t)number_of(argv[++i]);
+        } else if (strcmp(argv[i], "--shift") == 0 && has_value) {
+            options->rounds_shift = (uint32_t)number_of(argv[++i]) % 32;
         } else if (strcmp(argv[i], "--quiet") == 0) {
             options->is_quiet = true;
         } else if (strcmp(argv[i], "--list") == 0) {
