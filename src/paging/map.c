@@ -89,16 +89,15 @@ enum cairn_status cairn_map_frames(struct cairn_pagetable *table, cairn_va va,
                                    const cairn_pfn *frames, size_t count,
                                    const struct cairn_page_policy *policy)
 {
+    uint64_t bytes = (uint64_t)count << CAIRN_FRAME_SHIFT;
     struct cairn_cursor cursor;
     enum cairn_status status;
 
     if (count == 0)
         return CAIRN_OK;
-    if (count > UINT64_MAX >> CAIRN_FRAME_SHIFT)
+    if (bytes >> CAIRN_FRAME_SHIFT != count)
         return CAIRN_BAD_ARGUMENT;
-    status = cairn_cursor_begin(&cursor, table, va,
-                                (uint64_t)count << CAIRN_FRAME_SHIFT,
-                                CAIRN_INTENT_MAP);
+    status = cairn_cursor_begin(&cursor, table, va, bytes, CAIRN_INTENT_MAP);
     if (status != CAIRN_OK)
         return status;
     status = cairn_cursor_map_frames(&cursor, frames, count, policy);
