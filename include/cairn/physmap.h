@@ -56,20 +56,19 @@ cairn_physmap_init(struct cairn_physmap *physmap, struct cairn_pagetable *table,
                    cairn_va start, uint64_t bytes);
 
 /*
- * Map physical [start, start + bytes), which need not be aligned, at the lowest
+ * Map a physical range, which need not be aligned, at the lowest
  * addresses that are free.
  *
  *   rights  CAIRN_PAGE_*
  *   cache   CAIRN_CACHE_UC for devices
- *   out     where the byte at `start` is
+ *   out     where its first byte is
  *
  * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT; CAIRN_NO_SPACE: no free addresses, or
  *          CAIRN_PHYSMAP_REGIONS are mapped; CAIRN_NO_MEMORY for tables.
  */
 CAIRN_MUST_CHECK enum cairn_status
-cairn_physmap_map(struct cairn_physmap *physmap, cairn_phys start,
-                  uint64_t bytes, unsigned rights, enum cairn_cache cache,
-                  cairn_va *out);
+cairn_physmap_map(struct cairn_physmap *physmap, struct cairn_phys_range range,
+                  unsigned rights, enum cairn_cache cache, cairn_va *out);
 
 /*
  * Unmap a region by any address in it.

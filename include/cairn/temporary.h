@@ -53,16 +53,16 @@ struct cairn_temporary_use {
  * the matching end.  Panics beyond CAIRN_TEMPORARY_DEPTH.
  */
 void cairn_temporary_begin(struct cairn_temporary *window, cairn_pfn frame,
-                           struct cairn_temporary_use *use);
+                           struct cairn_temporary_use *one);
 
 /* Have the use show another frame. */
 void cairn_temporary_replace(struct cairn_temporary *window,
-                             const struct cairn_temporary_use *use,
+                             const struct cairn_temporary_use *one,
                              cairn_pfn frame);
 
 /* Unmap it.  Panics if it is not the last one that this CPU began. */
 void cairn_temporary_end(struct cairn_temporary *window,
-                         const struct cairn_temporary_use *use);
+                         const struct cairn_temporary_use *one);
 
 /* Call `work` with the address of the mapped frame; it is unmapped after. */
 void cairn_temporary_with(struct cairn_temporary *window, cairn_pfn frame,

@@ -106,7 +106,7 @@ static void forget(struct cairn_physmap *physmap, size_t number)
 }
 
 enum cairn_status cairn_physmap_map(struct cairn_physmap *physmap,
-                                    cairn_phys start, uint64_t bytes,
+                                    struct cairn_phys_range range,
                                     unsigned rights, enum cairn_cache cache,
                                     cairn_va *out)
 {
@@ -116,11 +116,11 @@ enum cairn_status cairn_physmap_map(struct cairn_physmap *physmap,
     size_t number;
     uint64_t at;
 
-    if (bytes == 0 || start.value > CAIRN_PHYS_LIMIT ||
-        bytes > CAIRN_PHYS_LIMIT - start.value)
+    if (range.start.value >= range.end.value ||
+        range.end.value > CAIRN_PHYS_LIMIT)
         return CAIRN_BAD_ARGUMENT;
-    pages = cairn_phys_range_make(cairn__page_down(start.value),
-                                  cairn__page_up(start.value + bytes));
+    pages = cairn_phys_range_make(cairn__page_down(range.start.value),
+                                  cairn__page_up(range.end.value));
     number = find_gap(physmap, cairn_phys_range_bytes(pages));
     if (number > physmap->count || physmap->count == CAIRN_PHYSMAP_REGIONS)
         return CAIRN_NO_SPACE;
@@ -129,7 +129,7 @@ enum cairn_status cairn_physmap_map(struct cairn_physmap *physmap,
     if (status != CAIRN_OK)
         return status;
     insert(physmap, number, cairn_phys_range_bytes(pages));
-    *out = cairn_va_make(at + (start.value - pages.start.value));
+    *out = cairn_va_make(at + (range.start.value - pages.start.value));
     return CAIRN_OK;
 }
 

@@ -63,16 +63,16 @@ static uint64_t entry_of(const struct cairn_temporary *window, cairn_pfn frame)
 }
 
 static bool is_last(const struct cairn_temporary *window,
-                    const struct cairn_temporary_use *use)
+                    const struct cairn_temporary_use *one)
 {
     unsigned cpu = cairn_platform_cpu();
 
     return window->depth[cpu] > 0 &&
-           page_of(window, cpu, window->depth[cpu] - 1u) == use->va.value;
+           page_of(window, cpu, window->depth[cpu] - 1u) == one->va.value;
 }
 
 void cairn_temporary_begin(struct cairn_temporary *window, cairn_pfn frame,
-                           struct cairn_temporary_use *use)
+                           struct cairn_temporary_use *one)
 {
     unsigned long irq = cairn_platform_irq_save();
     unsigned cpu = cairn_platform_cpu();
@@ -83,43 +83,43 @@ void cairn_temporary_begin(struct cairn_temporary *window, cairn_pfn frame,
         cairn__panic("temporary window of CPU %u: more than %u uses", cpu,
                      CAIRN_TEMPORARY_DEPTH);
     }
-    use->irq = irq;
-    use->va = cairn_va_make(page_of(window, cpu, depth));
+    one->irq = irq;
+    one->va = cairn_va_make(page_of(window, cpu, depth));
     window->depth[cpu] = (uint8_t)(depth + 1);
-    set_entry(window, use->va.value, entry_of(window, frame));
+    set_entry(window, one->va.value, entry_of(window, frame));
 }
 
 void cairn_temporary_replace(struct cairn_temporary *window,
-                             const struct cairn_temporary_use *use,
+                             const struct cairn_temporary_use *one,
                              cairn_pfn frame)
 {
-    cairn__assert(is_last(window, use));
-    set_entry(window, use->va.value, 0);
-    set_entry(window, use->va.value, entry_of(window, frame));
+    cairn__assert(is_last(window, one));
+    set_entry(window, one->va.value, 0);
+    set_entry(window, one->va.value, entry_of(window, frame));
 }
 
 void cairn_temporary_end(struct cairn_temporary *window,
-                         const struct cairn_temporary_use *use)
+                         const struct cairn_temporary_use *one)
 {
     unsigned cpu = cairn_platform_cpu();
 
-    if (!is_last(window, use))
+    if (!is_last(window, one))
         cairn__panic("temporary window of CPU %u: %#llx ended out of order",
-                     cpu, (unsigned long long)use->va.value);
-    set_entry(window, use->va.value, 0);
+                     cpu, (unsigned long long)one->va.value);
+    set_entry(window, one->va.value, 0);
     window->depth[cpu]--;
-    cairn_platform_irq_restore(use->irq);
+    cairn_platform_irq_restore(one->irq);
 }
 
 void cairn_temporary_with(struct cairn_temporary *window, cairn_pfn frame,
                           void (*work)(void *context, void *memory),
                           void *context)
 {
-    struct cairn_temporary_use use;
+    struct cairn_temporary_use one;
 
-    cairn_temporary_begin(window, frame, &use);
-    work(context, (void *)(uintptr_t)use.va.value);
-    cairn_temporary_end(window, &use);
+    cairn_temporary_begin(window, frame, &one);
+    work(context, (void *)(uintptr_t)one.va.value);
+    cairn_temporary_end(window, &one);
 }
 
 /* ---- Zeros --------------------------------------------------------------- */

@@ -161,6 +161,11 @@ CAIRN_TEST(E5_the_window_covers_what_it_shall_in_large_pages)
     CHECK_EQ(view.bytes, CAIRN_GIB);
 }
 
+static struct cairn_phys_range piece(uint64_t start, uint64_t bytes)
+{
+    return cairn_phys_range_make(start, start + bytes);
+}
+
 CAIRN_TEST(E12_regions_come_and_go)
 {
     struct cairn_physmap physmap;
@@ -176,28 +181,28 @@ CAIRN_TEST(E12_regions_come_and_go)
                                 16 * CAIRN_FRAME_SIZE),
              CAIRN_OK);
     /* Unaligned, over the end of a page. */
-    CHECK_EQ(cairn_physmap_map(&physmap, cairn_phys_make(0xfee00ffe), 4,
-                               CAIRN_PAGE_WRITE, CAIRN_CACHE_UC, &first),
+    CHECK_EQ(cairn_physmap_map(&physmap, piece(0xfee00ffe, 4), CAIRN_PAGE_WRITE,
+                               CAIRN_CACHE_UC, &first),
              CAIRN_OK);
     CHECK_EQ(first.value, 0xffffff8000000ffe);
     CHECK(sim_mmu_look(root, first.value + 3, &view));
     CHECK_EQ(view.phys, 0xfee01001);
     CHECK_EQ(view.memory_type, SIM_MMU_UC);
-    CHECK_EQ(cairn_physmap_map(&physmap, cairn_phys_make(0x1000), 1, 0,
-                               CAIRN_CACHE_WB, &second),
+    CHECK_EQ(cairn_physmap_map(&physmap, piece(0x1000, 1), 0, CAIRN_CACHE_WB,
+                               &second),
              CAIRN_OK);
     CHECK_EQ(second.value, 0xffffff8000002000);
     CHECK(sim_mmu_look(root, second.value, &view));
     CHECK(!view.writable && !view.executable);
-    CHECK_EQ(cairn_physmap_map(&physmap, cairn_phys_make(0), 14 * 4096, 0,
-                               CAIRN_CACHE_WB, &second),
+    CHECK_EQ(cairn_physmap_map(&physmap, piece(0, 14 * 4096), 0, CAIRN_CACHE_WB,
+                               &second),
              CAIRN_NO_SPACE);
     CHECK_EQ(cairn_physmap_unmap(&physmap, cairn_va_make(first.value + 1)),
              CAIRN_OK);
     CHECK_EQ(cairn_physmap_unmap(&physmap, first), CAIRN_NOT_FOUND);
     CHECK(!sim_mmu_look(root, first.value, &view));
-    CHECK_EQ(cairn_physmap_map(&physmap, cairn_phys_make(0x5000), 4096, 0,
-                               CAIRN_CACHE_WB, &first),
+    CHECK_EQ(cairn_physmap_map(&physmap, piece(0x5000, 4096), 0, CAIRN_CACHE_WB,
+                               &first),
              CAIRN_OK);
     CHECK_EQ(first.value, 0xffffff8000000000);
 }
