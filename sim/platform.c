@@ -53,9 +53,9 @@ void sim_poll(void)
 {
     uint32_t state = interrupts_off;
 
-    interrupts_off = 1;
+    __atomic_store_n(&interrupts_off, 1, __ATOMIC_RELAXED);
     cairn_paging_interrupt();
-    interrupts_off = state;
+    __atomic_store_n(&interrupts_off, state, __ATOMIC_RELEASE);
 }
 
 /* The interrupt on a CPU that no other thread plays. */

@@ -37,6 +37,12 @@ static inline bool cairn__arch_entry64_swap(uint64_t *entry, uint64_t *former,
                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
+static inline uint64_t cairn__arch_entry64_exchange(uint64_t *entry,
+                                                    uint64_t value)
+{
+    return __atomic_exchange_n(entry, value, __ATOMIC_SEQ_CST);
+}
+
 #else
 
 /* Consistent also if it changes meanwhile: nobody changes it back and forth
@@ -75,6 +81,16 @@ static inline bool cairn__arch_entry64_swap(uint64_t *entry, uint64_t *former,
                      : "b"((uint32_t)value), "c"((uint32_t)(value >> 32))
                      : "memory");
     return is_done;
+}
+
+static inline uint64_t cairn__arch_entry64_exchange(uint64_t *entry,
+                                                    uint64_t value)
+{
+    uint64_t former = cairn__arch_entry64_load(entry);
+
+    while (!cairn__arch_entry64_swap(entry, &former, value))
+        continue;
+    return former;
 }
 
 #endif

@@ -76,31 +76,18 @@ static uint64_t count_level(const struct cairn__paging_format *format,
 static void release_reserve(struct cairn_cursor *cursor)
 {
     for (unsigned i = 0; i < 2; i++) {
-        while (cursor->reserve[i] != NULL) {
-            struct cairn_table *table = cursor->reserve[i];
-
-            cursor->reserve[i] = table->next;
-            cairn__table_free(cursor->table, table);
-        }
+        cairn__table_free(cursor->table, cursor->reserve[i]);
+        cursor->reserve[i] = NULL;
         cursor->reserve_count[i] = 0;
     }
 }
 
 static enum cairn_status reserve_more(struct cairn_cursor *cursor,
-                                      bool has_children, uint64_t count)
+                                      bool has_children, uint64_t want)
 {
-    while (cursor->reserve_count[has_children] < count) {
-        struct cairn_table *table = NULL;
-        enum cairn_status status =
-            cairn__table_alloc(cursor->table, has_children, &table);
-
-        if (status != CAIRN_OK)
-            return status;
-        table->next = cursor->reserve[has_children];
-        cursor->reserve[has_children] = table;
-        cursor->reserve_count[has_children]++;
-    }
-    return CAIRN_OK;
+    return cairn__table_alloc(cursor->table, has_children, want,
+                              &cursor->reserve[has_children],
+                              &cursor->reserve_count[has_children]);
 }
 
 /* Tables of that level which may have to be made. */
@@ -675,6 +662,16 @@ void cairn__cursor_removed(struct cairn_cursor *cursor, uint64_t va,
     if (gather->mapping_count == CAIRN_GATHER_MAPPINGS)
         cairn__cursor_flush(cursor);
     gather->mappings[gather->mapping_count++] = mapping;
+}
+
+void cairn__cursor_removed_row(struct cairn_cursor *cursor, unsigned level,
+                               unsigned count, uint64_t all)
+{
+    uint64_t span = cairn__span(cursor->table->format, level);
+
+    cursor->gather.is_global |=
+        (all & CAIRN__ENTRY_G) != 0 || is_common(cursor->table, cursor->at);
+    cairn__tlb_note(&cursor->gather, cursor->at, count * span, span);
 }
 
 void cairn__cursor_changed(struct cairn_cursor *cursor, unsigned level,

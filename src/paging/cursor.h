@@ -150,6 +150,10 @@ void cairn__cursor_split(struct cairn_cursor *cursor, struct cairn_table *table,
 void cairn__cursor_removed(struct cairn_cursor *cursor, uint64_t va,
                            unsigned level, uint64_t former);
 
+/* So were leaves of the next `count` entries, of which nobody is told. */
+void cairn__cursor_removed_row(struct cairn_cursor *cursor, unsigned level,
+                               unsigned count, uint64_t all);
+
 /* The leaf here has become another one: flush if that is needed. */
 void cairn__cursor_changed(struct cairn_cursor *cursor, unsigned level,
                            uint64_t former, uint64_t now);

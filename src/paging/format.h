@@ -136,9 +136,10 @@ cairn__entry_exchange(const struct cairn__paging_format *format, void *table,
         cairn__entry_store(format, table, index, value);
         return former;
     }
-    while (!cairn__entry_swap(format, table, index, &former, value))
-        continue;
-    return former;
+    if (format->entry_bytes == 8)
+        return cairn__arch_entry64_exchange((uint64_t *)table + index, value);
+    return __atomic_exchange_n((uint32_t *)table + index, (uint32_t)value,
+                               __ATOMIC_SEQ_CST);
 }
 
 /* ---- What entries say ---------------------------------------------------- */

@@ -38,7 +38,8 @@ static void choose_bits(struct cairn_pagetable *table)
 static enum cairn_status make_root(struct cairn_pagetable *table)
 {
     struct cairn_table *root = NULL;
-    enum cairn_status status = cairn__table_alloc(table, true, &root);
+    uint64_t got = 0;
+    enum cairn_status status = cairn__table_alloc(table, true, 1, &root, &got);
 
     if (status != CAIRN_OK)
         return status;
@@ -87,6 +88,7 @@ static void free_below(struct cairn_pagetable *table, struct cairn_table *one)
         cairn__table_set_child(one, i, NULL);
     }
     one->level = 0;
+    one->next = NULL;
     cairn__table_free(table, one);
 }
 

@@ -61,6 +61,12 @@ static void give_frame(struct cairn_pagetable *pagetable, uint64_t phys)
                         cairn_pfn_of(cairn_phys_make(phys)));
 }
 
+CAIRN_NOINLINE void *cairn__table_reach_slowly(uint64_t phys)
+{
+    return cairn_platform_phys_to_virt(cairn_phys_make(phys),
+                                       (size_t)CAIRN_FRAME_SIZE);
+}
+
 /* A frame that software can reach, contents unspecified. */
 static enum cairn_status take_frame(struct cairn_pagetable *pagetable,
                                     uint64_t *phys, void **memory)
@@ -72,8 +78,7 @@ static enum cairn_status take_frame(struct cairn_pagetable *pagetable,
     if (status != CAIRN_OK)
         return status;
     *phys = cairn_phys_of(pfn).value;
-    *memory = cairn_platform_phys_to_virt(cairn_phys_of(pfn),
-                                          (size_t)CAIRN_FRAME_SIZE);
+    *memory = cairn__table_reach(pagetable, *phys);
     if (*memory != NULL && *phys < pagetable->phys_end)
         return CAIRN_OK;
     give_frame(pagetable, *phys);
@@ -87,25 +92,32 @@ static void count(size_t *counter, size_t change)
     __atomic_fetch_add(counter, change, __ATOMIC_RELAXED);
 }
 
-static struct cairn_table *pop(struct cairn_pagetable *pagetable,
-                               bool has_children)
+/* Up to `max` from a pool, linked; *count is how many. */
+static struct cairn_table *pop_some(struct cairn_pagetable *pagetable,
+                                    bool has_children, uint64_t max,
+                                    uint64_t *got)
 {
     unsigned long state = cairn__lock_acquire(&pagetable->pool_lock);
-    struct cairn_table *table = pagetable->pools[has_children];
+    struct cairn_table *first = pagetable->pools[has_children];
+    struct cairn_table **link = &first;
 
-    if (table != NULL)
-        pagetable->pools[has_children] = table->next;
+    for (*got = 0; *link != NULL && *got < max; ++*got)
+        link = &(*link)->next;
+    pagetable->pools[has_children] = *link;
+    *link = NULL;
     cairn__lock_release(&pagetable->pool_lock, state);
-    return table;
+    return first;
 }
 
-static void push(struct cairn_pagetable *pagetable, struct cairn_table *table)
+/* A list back to where it belongs; all have a shadow, or none. */
+static void push_list(struct cairn_pagetable *pagetable,
+                      struct cairn_table *first, struct cairn_table *last)
 {
     unsigned long state = cairn__lock_acquire(&pagetable->pool_lock);
-    struct cairn_table **pool = &pagetable->pools[table->children[0] != NULL];
+    struct cairn_table **pool = &pagetable->pools[first->children[0] != NULL];
 
-    table->next = *pool;
-    *pool = table;
+    last->next = *pool;
+    *pool = first;
     cairn__lock_release(&pagetable->pool_lock, state);
 }
 
@@ -186,54 +198,98 @@ static enum cairn_status add_shadows(struct cairn_pagetable *pagetable,
     return CAIRN_OK;
 }
 
-/* One without entries; with shadows if it is to have children. */
+/* Make tables without entries for the pool. */
+static enum cairn_status refill(struct cairn_pagetable *pagetable,
+                                bool has_children)
+{
+    uint64_t got;
+    struct cairn_table *table;
+    enum cairn_status status = add_slab(pagetable);
+
+    if (status != CAIRN_OK || !has_children)
+        return status;
+    table = pop_some(pagetable, false, 1, &got);
+    if (table == NULL)
+        return CAIRN_OK; /* another CPU was faster */
+    status = add_shadows(pagetable, table);
+    push_list(pagetable, table, table);
+    return status;
+}
+
+/* Some that have no entries yet, at least one. */
 static enum cairn_status take_unused(struct cairn_pagetable *pagetable,
-                                     bool has_children,
+                                     bool has_children, uint64_t max,
                                      struct cairn_table **out)
 {
-    struct cairn_table *table = pop(pagetable, has_children);
+    uint64_t got;
     enum cairn_status status = CAIRN_OK;
 
-    if (table == NULL && has_children)
-        table = pop(pagetable, false);
-    while (table == NULL) {
-        status = add_slab(pagetable);
+    do
+        *out = pop_some(pagetable, has_children, max, &got);
+    while (*out == NULL &&
+           (status = refill(pagetable, has_children)) == CAIRN_OK);
+    return status;
+}
+
+/* Frames for a list of tables; those that get one go to *out. */
+static enum cairn_status add_frames(struct cairn_pagetable *pagetable,
+                                    struct cairn_table *list,
+                                    struct cairn_table **out, uint64_t *got)
+{
+    enum cairn_status status = CAIRN_OK;
+
+    while (list != NULL && status == CAIRN_OK) {
+        struct cairn_table *table = list;
+
+        status = take_frame(pagetable, &table->frame, &table->entries);
         if (status != CAIRN_OK)
-            return status;
-        table = pop(pagetable, false);
-    }
-    if (has_children)
-        status = add_shadows(pagetable, table);
-    if (status != CAIRN_OK)
-        push(pagetable, table);
-    else
+            break;
+        list = table->next;
+        table->next = *out;
         *out = table;
+        ++*got;
+    }
+    while (list != NULL) {
+        struct cairn_table *next = list->next;
+
+        push_list(pagetable, list, list);
+        list = next;
+    }
     return status;
 }
 
 enum cairn_status cairn__table_alloc(struct cairn_pagetable *pagetable,
-                                     bool has_children,
-                                     struct cairn_table **out)
+                                     bool has_children, uint64_t want,
+                                     struct cairn_table **out, uint64_t *got)
 {
-    struct cairn_table *table = NULL;
-    enum cairn_status status = take_unused(pagetable, has_children, &table);
+    enum cairn_status status = CAIRN_OK;
+    uint64_t before = *got;
 
-    if (status != CAIRN_OK)
-        return status;
-    status = take_frame(pagetable, &table->frame, &table->entries);
-    if (status != CAIRN_OK) {
-        push(pagetable, table);
-        return status;
+    while (*got < want && status == CAIRN_OK) {
+        struct cairn_table *list = NULL;
+
+        status = take_unused(pagetable, has_children, want - *got, &list);
+        if (status == CAIRN_OK)
+            status = add_frames(pagetable, list, out, got);
     }
-    count(&pagetable->table_count, 1);
-    *out = table;
-    return CAIRN_OK;
+    count(&pagetable->table_count, (size_t)(*got - before));
+    return status;
 }
 
 void cairn__table_free(struct cairn_pagetable *pagetable,
-                       struct cairn_table *table)
+                       struct cairn_table *list)
 {
-    give_frame(pagetable, table->frame);
-    count(&pagetable->table_count, -(size_t)1);
-    push(pagetable, table);
+    struct cairn_table *last = list;
+    size_t freed = 0;
+
+    if (list == NULL)
+        return;
+    for (;; last = last->next) {
+        give_frame(pagetable, last->frame);
+        freed++;
+        if (last->next == NULL)
+            break;
+    }
+    count(&pagetable->table_count, -freed);
+    push_list(pagetable, list, last);
 }

@@ -68,14 +68,33 @@ extern uint32_t cairn__table_removals;
 
 /* ---- Storage ------------------------------------------------------------- */
 
-/* Frames of that page table; CAIRN_OK, CAIRN_NO_MEMORY, CAIRN_NOT_REACHABLE. */
+/*
+ * Put tables in front of the list *out until it has *got == want; all with a
+ * shadow, or none.  On failure, some may have been added.
+ *
+ * Returns  CAIRN_OK; CAIRN_NO_MEMORY; CAIRN_NOT_REACHABLE.
+ */
 enum cairn_status cairn__table_alloc(struct cairn_pagetable *pagetable,
-                                     bool has_children,
-                                     struct cairn_table **out);
+                                     bool has_children, uint64_t want,
+                                     struct cairn_table **out, uint64_t *got);
 
-/* It is linked nowhere. */
+/* A list of tables that are linked nowhere; all with a shadow, or none. */
 void cairn__table_free(struct cairn_pagetable *pagetable,
-                       struct cairn_table *table);
+                       struct cairn_table *list);
+
+/* Where software reaches a table at that physical address; NULL: nowhere. */
+void *cairn__table_reach_slowly(uint64_t phys);
+
+CAIRN_INLINE void *cairn__table_reach(const struct cairn_pagetable *pagetable,
+                                      uint64_t phys)
+{
+    const struct cairn_window *window = pagetable->config.window;
+
+    return window != NULL && window->is_active &&
+                   phys + CAIRN_FRAME_SIZE <= window->limit
+               ? (void *)(window->base + (uintptr_t)phys)
+               : cairn__table_reach_slowly(phys);
+}
 
 /* Give slabs back; all tables are free. */
 void cairn__table_free_slabs(struct cairn_pagetable *pagetable);

@@ -209,23 +209,44 @@ CAIRN_INLINE void walk_map(format_ptr format, struct cairn_cursor *cursor,
 
 /* ---- Unmap --------------------------------------------------------------- */
 
-/* Leaves of one row; holes among them are passed. */
-CAIRN_INLINE void unmap_row(format_ptr format, struct cairn_cursor *cursor,
-                            struct cairn_table *table, unsigned index,
-                            unsigned count)
+/* Leaves of one row, one by one: somebody is told of each. */
+CAIRN_INLINE void unmap_told(format_ptr format, struct cairn_cursor *cursor,
+                             struct cairn_table *table, unsigned index,
+                             unsigned count)
 {
     unsigned level = table->level;
     uint64_t span = cairn__span(format, level);
 
-    for (unsigned i = 0; i < count; i++, cairn__cursor_advance(cursor, span)) {
+    for (unsigned i = 0; i < count; i++) {
         uint64_t former = cairn__entry_load(format, table->entries, index + i);
 
         if (former == 0)
             continue;
         former = cairn__entry_exchange(format, table->entries, index + i, 0);
         table->live--;
-        cairn__cursor_removed(cursor, cursor->at, level, former);
+        cairn__cursor_removed(cursor, cursor->at + i * span, level, former);
     }
+}
+
+/* Leaves of one row; holes among them are passed. */
+CAIRN_INLINE void unmap_row(format_ptr format, struct cairn_cursor *cursor,
+                            struct cairn_table *table, unsigned index,
+                            unsigned count)
+{
+    uint64_t all = 0;
+    unsigned removed = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t former = cairn__entry_load(format, table->entries, index + i);
+
+        if (former == 0)
+            continue;
+        all |= cairn__entry_exchange(format, table->entries, index + i, 0);
+        removed++;
+    }
+    table->live = (uint16_t)(table->live - removed);
+    if (removed > 0)
+        cairn__cursor_removed_row(cursor, table->level, count, all);
 }
 
 /* Leaves and holes from here to the next table below, or the row's end. */
@@ -257,7 +278,9 @@ CAIRN_INLINE void walk_unmap(format_ptr format, struct cairn_cursor *cursor,
             count = count_leaves(place.table, place.index, count);
             if ((cursor->at & (cairn__span(format, level) - 1)) != 0)
                 count = 0;
-            if (count > 0)
+            if (count > 0 && cursor->removed != NULL)
+                unmap_told(format, cursor, place.table, place.index, count);
+            else if (count > 0)
                 unmap_row(format, cursor, place.table, place.index, count);
             else if (place.entry == 0)
                 cairn__cursor_advance(
@@ -265,8 +288,11 @@ CAIRN_INLINE void walk_unmap(format_ptr format, struct cairn_cursor *cursor,
                     cairn__min(bytes, rest_of(format, level, cursor->at)));
             else
                 cairn__cursor_split(cursor, place.table, place.index);
-            if (count > 0)
+            if (count > 0) {
+                cairn__cursor_advance(cursor,
+                                      (uint64_t)count << format->shifts[level]);
                 cairn__cursor_drop_empty(cursor, place.table);
+            }
         }
         bytes -= left - cursor->left;
     }
@@ -339,17 +365,13 @@ CAIRN_INLINE void walk_look(format_ptr format, struct cairn_cursor *cursor,
         out->bytes = rest_of(format, level + 1, va);
 }
 
-/* Where software reaches a table at that physical address. */
-CAIRN_INLINE const void *reach(const struct cairn_pagetable *table,
-                               uint64_t phys)
+/* Is it an address of the format? */
+CAIRN_INLINE bool is_address(format_ptr format, uint64_t va)
 {
-    const struct cairn_window *window = table->config.window;
+    unsigned above = 64 - format->va_bits;
 
-    if (window != NULL && window->is_active &&
-        phys + CAIRN_FRAME_SIZE <= window->limit)
-        return (const void *)(window->base + (uintptr_t)phys);
-    return cairn_platform_phys_to_virt(cairn_phys_make(phys),
-                                       (size_t)CAIRN_FRAME_SIZE);
+    return format->is_signed ? (uint64_t)((int64_t)(va << above) >> above) == va
+                             : va >> format->va_bits == 0;
 }
 
 /*
@@ -363,6 +385,8 @@ CAIRN_INLINE bool walk_translate(format_ptr format,
 {
     const void *entries = table->root->entries;
 
+    if (!is_address(format, va))
+        return false;
     for (unsigned level = format->levels; level > 0; level--) {
         uint64_t entry =
             cairn__entry_load(format, entries, cairn__index(format, level, va));
@@ -370,11 +394,12 @@ CAIRN_INLINE bool walk_translate(format_ptr format,
 
         if ((entry & CAIRN__ENTRY_P) == 0)
             return false;
-        if (level == 1 || (entry & CAIRN__ENTRY_PS) != 0) {
+        if (level == 1 || ((format->leaf_levels >> level & 1) != 0 &&
+                           (entry & CAIRN__ENTRY_PS) != 0)) {
             *out = cairn__leaf_phys(format, level, entry) | (va & (span - 1));
             return true;
         }
-        entries = reach(table, entry & CAIRN__ENTRY_ADDRESS);
+        entries = cairn__table_reach(table, entry & CAIRN__ENTRY_ADDRESS);
         if (entries == NULL)
             return false;
     }
