@@ -37,6 +37,11 @@ static inline unsigned index_of(uint64_t va, unsigned level)
     return (unsigned)(va >> (3 + 9 * level)) & 511;
 }
 
+static inline uint64_t load(const uint64_t *table, uint64_t va, unsigned level)
+{
+    return __atomic_load_n(&table[index_of(va, level)], __ATOMIC_RELAXED);
+}
+
 static uint64_t make_table(void)
 {
     cairn_pfn frame;
@@ -61,47 +66,54 @@ void bench_walk_use(cairn_phys root)
 
 /* ---- Change -------------------------------------------------------------- */
 
-static BENCH_NOINLINE uint64_t link_table(uint64_t *link)
-{
-    uint64_t entry = make_table() | LINK;
-
-    __atomic_store_n(link, entry, __ATOMIC_RELEASE);
-    return entry;
-}
-
-/* The table below that one, on the way to `va`. */
-static inline uint64_t *go_down(uint64_t *table, uint64_t va, unsigned level)
-{
-    uint64_t *link = &table[index_of(va, level)];
-    uint64_t entry = __atomic_load_n(link, __ATOMIC_RELAXED);
-
-    if (__builtin_expect((entry & PRESENT) == 0, 0))
-        entry = link_table(link);
-    return table_at(entry & ADDRESS);
-}
-
-BENCH_NOINLINE void bench_walk_map(uint64_t va, uint64_t entry)
-{
-    uint64_t *table = table_at(walk.own_root);
-
-    table = go_down(table, va, 4);
-    table = go_down(table, va, 3);
-    table = go_down(table, va, 2);
-    __atomic_store_n(&table[index_of(va, 1)], entry, __ATOMIC_RELAXED);
-}
-
-BENCH_NOINLINE uint64_t bench_walk_unmap(uint64_t va)
+/* Make the tables that are missing on the way to `va`, and map it. */
+static BENCH_NOINLINE void map_slowly(uint64_t va, uint64_t entry)
 {
     uint64_t *table = table_at(walk.own_root);
 
     for (unsigned level = LEVELS; level > 1; level--) {
-        uint64_t link = table[index_of(va, level)];
+        uint64_t *link = &table[index_of(va, level)];
 
-        if ((link & PRESENT) == 0)
-            return 0;
-        table = table_at(link & ADDRESS);
+        if ((*link & PRESENT) == 0)
+            __atomic_store_n(link, make_table() | LINK, __ATOMIC_RELEASE);
+        table = table_at(*link & ADDRESS);
     }
-    return __atomic_exchange_n(&table[index_of(va, 1)], 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&table[index_of(va, 1)], entry, __ATOMIC_RELAXED);
+}
+
+/* The table below that one, on the way to `va`; NULL: none. */
+static inline uint64_t *go_down(uint64_t *table, uint64_t va, unsigned level)
+{
+    uint64_t link = load(table, va, level);
+
+    return (link & PRESENT) == 0 ? NULL : table_at(link & ADDRESS);
+}
+
+BENCH_NOINLINE void bench_walk_map(uint64_t va, uint64_t entry)
+{
+    uint64_t *table = go_down(table_at(walk.own_root), va, 4);
+
+    if (table != NULL)
+        table = go_down(table, va, 3);
+    if (table != NULL)
+        table = go_down(table, va, 2);
+    if (table != NULL)
+        __atomic_store_n(&table[index_of(va, 1)], entry, __ATOMIC_RELAXED);
+    else
+        map_slowly(va, entry);
+}
+
+BENCH_NOINLINE uint64_t bench_walk_unmap(uint64_t va)
+{
+    uint64_t *table = go_down(table_at(walk.own_root), va, 4);
+
+    if (table != NULL)
+        table = go_down(table, va, 3);
+    if (table != NULL)
+        table = go_down(table, va, 2);
+    return table == NULL ? 0
+                         : __atomic_exchange_n(&table[index_of(va, 1)], 0,
+                                               __ATOMIC_SEQ_CST);
 }
 
 static void clear_below(uint64_t *table, unsigned level)
@@ -123,11 +135,6 @@ void bench_walk_clear(void)
 }
 
 /* ---- Translate ----------------------------------------------------------- */
-
-static inline uint64_t load(const uint64_t *table, uint64_t va, unsigned level)
-{
-    return __atomic_load_n(&table[index_of(va, level)], __ATOMIC_RELAXED);
-}
 
 BENCH_NOINLINE bool bench_walk_translate(const struct cairn_pagetable *unused,
                                          cairn_va address, cairn_phys *out)
