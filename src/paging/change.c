@@ -98,6 +98,17 @@ static enum cairn_status make_room(struct cairn_cursor *cursor, uint64_t bytes,
     return CAIRN_OK;
 }
 
+/* One page of a table of level 1 that the cursor has, and in reach. */
+static bool is_one_page(const struct cairn_cursor *cursor, uint64_t bytes,
+                        uint64_t phys)
+{
+    const struct cairn_pagetable *table = cursor->table;
+    uint64_t end =
+        table->format->entry_bytes == 8 ? table->phys_end : (uint64_t)1 << 32;
+
+    return bytes == CAIRN_FRAME_SIZE && cursor->top->level == 1 && phys < end;
+}
+
 enum cairn_status cairn_cursor_map(struct cairn_cursor *cursor, cairn_phys phys,
                                    uint64_t bytes,
                                    const struct cairn_page_policy *policy)
@@ -111,6 +122,9 @@ enum cairn_status cairn_cursor_map(struct cairn_cursor *cursor, cairn_phys phys,
         return CAIRN_BAD_ARGUMENT;
     supply = supply_of(cursor, policy);
     supply.phys = phys.value;
+    if (is_one_page(cursor, bytes, phys.value) &&
+        cairn__walk_map_page(cursor, phys.value | supply.kind))
+        return CAIRN_OK;
     if (!is_addressable(cursor, phys.value, bytes, supply.page_limit))
         return CAIRN_BAD_ARGUMENT;
     status = make_room(cursor, bytes, policy->existing);

@@ -223,11 +223,17 @@ enum cairn_status cairn_cursor_begin(struct cairn_cursor *cursor,
                                      struct cairn_pagetable *table, cairn_va va,
                                      uint64_t bytes, enum cairn_intent intent)
 {
-    if (!are_pages(&table, va.value, bytes))
+    bool is_simple = bytes == CAIRN_FRAME_SIZE && table->common_bytes == 0 &&
+                     (va.value & (CAIRN_FRAME_SIZE - 1)) == 0;
+
+    if (!is_simple && !are_pages(&table, va.value, bytes))
         return CAIRN_BAD_ARGUMENT;
     start(cursor, table, va.value, bytes);
     cursor->intent = intent;
-    return begin(cursor);
+    if (is_simple && cairn__walk_begin_page(cursor))
+        return CAIRN_OK;
+    return cairn__is_range(table, va.value, bytes) ? begin(cursor)
+                                                   : CAIRN_BAD_ARGUMENT;
 }
 
 enum cairn_status cairn_cursor_begin_run(struct cairn_cursor *cursor,
@@ -818,7 +824,7 @@ static bool collect(struct cairn_pagetable *table, unsigned level, uint64_t va)
     return cursor.is_emptied;
 }
 
-void cairn_cursor_end(struct cairn_cursor *cursor)
+static CAIRN_NOINLINE void end_fully(struct cairn_cursor *cursor)
 {
     struct cairn_pagetable *table = cursor->table;
     unsigned level = cursor->top->level;
@@ -829,5 +835,24 @@ void cairn_cursor_end(struct cairn_cursor *cursor)
     while (is_emptied && level < table->format->levels) {
         is_emptied = collect(table, level, va);
         level++;
+    }
+}
+
+/* Only one table was looked at, and nothing is left to be done. */
+static bool is_simple_end(const struct cairn_cursor *cursor)
+{
+    return !cursor->gather.is_needed && cursor->gather.mapping_count == 0 &&
+           cursor->detached == NULL && cursor->reserve[0] == NULL &&
+           cursor->reserve[1] == NULL && cursor->locked == cursor->top &&
+           !cursor->is_emptied;
+}
+
+void cairn_cursor_end(struct cairn_cursor *cursor)
+{
+    if (is_simple_end(cursor)) {
+        cairn__table_unlock(cursor->top);
+        cairn_platform_irq_restore(cursor->irq);
+    } else {
+        end_fully(cursor);
     }
 }

@@ -34,6 +34,15 @@ void cairn__walk_unmap(struct cairn_cursor *cursor, uint64_t bytes);
 void cairn__walk_change(struct cairn_cursor *cursor, uint64_t bytes,
                         const struct change *change);
 
+/*
+ * The common transaction: on one page, whose table is there.  Lock that; false,
+ * and nothing is locked: it is not so simple.
+ */
+bool cairn__walk_begin_page(struct cairn_cursor *cursor);
+
+/* The next page of a table of level 1; false: something is mapped there. */
+bool cairn__walk_map_page(struct cairn_cursor *cursor, uint64_t entry);
+
 /* Bytes from `va` on in which nothing is mapped, at most `bytes`. */
 uint64_t cairn__walk_hole(struct cairn_cursor *cursor, uint64_t va,
                           uint64_t bytes);

@@ -265,6 +265,8 @@ enum cairn_status cairn__table_alloc(struct cairn_pagetable *pagetable,
     enum cairn_status status = CAIRN_OK;
     uint64_t before = *got;
 
+    if (before >= want)
+        return CAIRN_OK;
     while (*got < want && status == CAIRN_OK) {
         struct cairn_table *list = NULL;
 

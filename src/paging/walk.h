@@ -17,6 +17,15 @@
 
 typedef const struct cairn__paging_format *format_ptr;
 
+/* Is it an address of the format? */
+CAIRN_INLINE bool is_address(format_ptr format, uint64_t va)
+{
+    unsigned above = 64 - format->va_bits;
+
+    return format->is_signed ? (uint64_t)((int64_t)(va << above) >> above) == va
+                             : va >> format->va_bits == 0;
+}
+
 /* A place in a page table. */
 struct place {
     struct cairn_table *table; /* locked */
@@ -71,6 +80,52 @@ CAIRN_INLINE unsigned row_of(format_ptr format, unsigned level, unsigned index,
     uint64_t row = cairn__fanout(format, level) - index;
 
     return (unsigned)cairn__min(row, bytes >> format->shifts[level]);
+}
+
+/* ---- One page whose table is there: the common transaction --------------- */
+
+/* Lock it.  False, and nothing is locked: there is none, or it is another. */
+CAIRN_INLINE bool walk_begin_page(format_ptr format,
+                                  struct cairn_cursor *cursor)
+{
+    struct cairn_table *table = cursor->table->root;
+    uint64_t span = cairn__span(format, 2);
+
+    if (!is_address(format, cursor->at))
+        return false;
+    for (unsigned level = format->levels; level > 1; level--) {
+        table =
+            cairn__table_child(table, cairn__index(format, level, cursor->at));
+        if (table == NULL)
+            return false;
+    }
+    cursor->irq = cairn_platform_irq_save();
+    cairn__table_lock(table);
+    if (table->level == 1 && table->first == (cursor->at & ~(span - 1)) &&
+        !table->is_stray) {
+        table->next = NULL;
+        cursor->top = table;
+        cursor->locked = table;
+        return true;
+    }
+    cairn__table_unlock(table);
+    cairn_platform_irq_restore(cursor->irq);
+    return false;
+}
+
+/* Map it.  False: something is mapped there. */
+CAIRN_INLINE bool walk_map_page(format_ptr format, struct cairn_cursor *cursor,
+                                uint64_t entry)
+{
+    struct cairn_table *table = cursor->top;
+    unsigned index = cairn__index(format, 1, cursor->at);
+
+    if (cairn__entry_load(format, table->entries, index) != 0)
+        return false;
+    cairn__entry_store(format, table->entries, index, entry);
+    table->live++;
+    cairn__cursor_advance(cursor, CAIRN_FRAME_SIZE);
+    return true;
 }
 
 /* ---- Is anything mapped? ------------------------------------------------- */
@@ -363,15 +418,6 @@ CAIRN_INLINE void walk_look(format_ptr format, struct cairn_cursor *cursor,
     cairn__cursor_describe(cursor->table, va, level, place.entry, out);
     if (!out->is_mapped && place.table->live == 0 && level < format->levels)
         out->bytes = rest_of(format, level + 1, va);
-}
-
-/* Is it an address of the format? */
-CAIRN_INLINE bool is_address(format_ptr format, uint64_t va)
-{
-    unsigned above = 64 - format->va_bits;
-
-    return format->is_signed ? (uint64_t)((int64_t)(va << above) >> above) == va
-                             : va >> format->va_bits == 0;
 }
 
 /*
