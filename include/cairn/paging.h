@@ -103,8 +103,8 @@ struct cairn_pagetable_config {
     void (*release)(void *context, cairn_pfn frame);
     void *release_context;
     /*
-     * The same as cairn_platform_phys_to_virt does, for all tables; NULL: that
-     * is not so simple, and translating is slower.
+     * The same as cairn_platform_phys_to_virt does, for all tables, if that is
+     * so simple: then translating is quicker.  Active already; NULL: none.
      */
     const struct cairn_window *window;
     /*
@@ -120,9 +120,11 @@ struct cairn_pagetable {
     const struct cairn__paging_format *format; /* constant */
     struct cairn_pagetable_config config;      /* constant */
     struct cairn_table *root;                  /* constant */
-    uint64_t nx_bit;                           /* constant: 0, without NX */
-    uint64_t cache_bits[CAIRN_CACHE_COUNT];    /* constant: of 4 KiB entries */
-    uint64_t phys_end;                         /* constant: exclusive */
+    uintptr_t window_base;                     /* constant: the window's */
+    uint64_t window_limit; /* constant: frames below are in it; 0: none */
+    uint64_t nx_bit;       /* constant: 0, without NX */
+    uint64_t cache_bits[CAIRN_CACHE_COUNT]; /* constant: of 4 KiB entries */
+    uint64_t phys_end;                      /* constant: exclusive */
     unsigned leaf_levels; /* constant: bit l: leaves at level l */
     struct cairn_lock pool_lock;
     struct cairn_table *pools[2]; /* [pool_lock] without and with a shadow */

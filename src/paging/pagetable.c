@@ -35,6 +35,16 @@ static void choose_bits(struct cairn_pagetable *table)
         table->phys_end = cairn__min(table->phys_end, (uint64_t)1 << 32);
 }
 
+static void use_window(struct cairn_pagetable *table)
+{
+    const struct cairn_window *window = table->config.window;
+
+    if (window == NULL || !cairn_window_is_active(window))
+        return;
+    table->window_base = window->base;
+    table->window_limit = window->limit & ~(CAIRN_FRAME_SIZE - 1);
+}
+
 static enum cairn_status make_root(struct cairn_pagetable *table)
 {
     struct cairn_table *root = NULL;
@@ -72,6 +82,7 @@ cairn_pagetable_init(struct cairn_pagetable *table,
     table->config = *config;
     table->format = cairn__paging_formats[config->mode];
     choose_bits(table);
+    use_window(table);
     cairn__lock_init(&table->pool_lock, CAIRN__RANK_PAGING);
     status = make_root(table);
     if (status != CAIRN_OK)

@@ -88,11 +88,8 @@ void *cairn__table_reach_slowly(uint64_t phys);
 CAIRN_INLINE void *cairn__table_reach(const struct cairn_pagetable *pagetable,
                                       uint64_t phys)
 {
-    const struct cairn_window *window = pagetable->config.window;
-
-    return window != NULL && window->is_active &&
-                   phys + CAIRN_FRAME_SIZE <= window->limit
-               ? (void *)(window->base + (uintptr_t)phys)
+    return phys < pagetable->window_limit
+               ? (void *)(pagetable->window_base + (uintptr_t)phys)
                : cairn__table_reach_slowly(phys);
 }
 

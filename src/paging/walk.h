@@ -200,6 +200,28 @@ CAIRN_INLINE void fill(format_ptr format, unsigned level, struct place place,
     table->live = (uint16_t)(table->live + count);
 }
 
+/* Fill all of a table of level 1 that is not linked yet: no need to take care. */
+CAIRN_INLINE void fill_fresh(format_ptr format, struct cairn_table *table,
+                             struct supply *supply)
+{
+    unsigned fanout = cairn__fanout(format, 1);
+    uint64_t *entries = table->entries;
+
+    if (supply->frames != NULL) {
+        for (unsigned i = 0; i < fanout; i++)
+            entries[i] =
+                supply->frames[i].value << CAIRN_FRAME_SHIFT | supply->kind;
+        supply->frames += fanout;
+    } else {
+        uint64_t first = supply->phys | supply->kind;
+
+        for (unsigned i = 0; i < fanout; i++)
+            entries[i] = first + i * CAIRN_FRAME_SIZE;
+    }
+    supply->phys += fanout * CAIRN_FRAME_SIZE;
+    table->live = (uint16_t)fanout;
+}
+
 /*
  * The table of that level for `va`, with tables made on the way.  If `bytes`
  * cover all of it, a new one is filled before it is linked, so it is not
@@ -247,7 +269,9 @@ CAIRN_INLINE void walk_map(format_ptr format, struct cairn_cursor *cursor,
         place.table = walk_make(format, cursor, level, bytes, &fresh);
         place.index = cairn__index(format, level, cursor->at);
         count = row_of(format, level, place.index, bytes);
-        if (level == 1) {
+        if (fresh.table != NULL && format->entry_bytes == 8) {
+            fill_fresh(format, place.table, supply);
+        } else if (level == 1) {
             fill(format, 1, place, count, supply);
         } else {
             count =
@@ -430,6 +454,8 @@ CAIRN_INLINE bool walk_translate(format_ptr format,
                                  uint64_t va, uint64_t *out)
 {
     const void *entries = table->root->entries;
+    uintptr_t base = table->window_base;
+    uint64_t limit = table->window_limit;
 
     if (!is_address(format, va))
         return false;
@@ -445,8 +471,12 @@ CAIRN_INLINE bool walk_translate(format_ptr format,
             *out = cairn__leaf_phys(format, level, entry) | (va & (span - 1));
             return true;
         }
-        entries = cairn__table_reach(table, entry & CAIRN__ENTRY_ADDRESS);
-        if (entries == NULL)
+        entry &= CAIRN__ENTRY_ADDRESS;
+        if (entry < limit)
+            entries = (const void *)(base + (uintptr_t)entry);
+        else
+            entries = cairn__table_reach_slowly(entry);
+        if (entry >= limit && entries == NULL)
             return false;
     }
     return false;
