@@ -122,6 +122,7 @@ struct cairn_pagetable {
     struct cairn_table *root;                  /* constant */
     uintptr_t window_base;                     /* constant: the window's */
     uint64_t window_limit; /* constant: frames below are in it; 0: none */
+    unsigned frame_bits;   /* constant: of frames that 4 KiB entries can say */
     uint64_t nx_bit;       /* constant: 0, without NX */
     uint64_t cache_bits[CAIRN_CACHE_COUNT]; /* constant: of 4 KiB entries */
     uint64_t phys_end;                      /* constant: exclusive */

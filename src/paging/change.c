@@ -129,8 +129,35 @@ enum cairn_status cairn_cursor_map(struct cairn_cursor *cursor, cairn_phys phys,
         return CAIRN_BAD_ARGUMENT;
     status = make_room(cursor, bytes, policy->existing);
     if (status == CAIRN_OK)
-        cairn__walk_map(cursor, &supply, bytes);
+        (void)cairn__walk_map(cursor, &supply, bytes); /* no frames */
     return status;
+}
+
+/* Are they frames that entries of 4 KiB pages can say? */
+static bool are_frames(const struct cairn_cursor *cursor,
+                       const cairn_pfn *frames, size_t count)
+{
+    uint64_t all = 0;
+
+    for (size_t i = 0; i < count; i++)
+        all |= frames[i].value;
+    return all >> cursor->table->frame_bits == 0;
+}
+
+/* What was a hole up to the cursor is one again; nobody is told. */
+static void take_back(struct cairn_cursor *cursor, uint64_t at, uint64_t left)
+{
+    void (*removed)(void *context, const struct cairn_mapping *mapping) =
+        cursor->removed;
+    uint64_t done = left - cursor->left;
+
+    cursor->at = at;
+    cursor->left = left;
+    cursor->removed = NULL;
+    cairn__walk_unmap(cursor, done);
+    cursor->removed = removed;
+    cursor->at = at;
+    cursor->left = left;
 }
 
 enum cairn_status
@@ -138,25 +165,25 @@ cairn_cursor_map_frames(struct cairn_cursor *cursor, const cairn_pfn *frames,
                         size_t count, const struct cairn_page_policy *policy)
 {
     uint64_t bytes = (uint64_t)count << CAIRN_FRAME_SHIFT;
-    uint64_t all = 0;
+    uint64_t at = cursor->at;
+    uint64_t left = cursor->left;
     struct supply supply;
     enum cairn_status status;
 
     if (cursor->intent != CAIRN_INTENT_MAP ||
         count > cursor->left >> CAIRN_FRAME_SHIFT || !is_policy(cursor, policy))
         return CAIRN_BAD_ARGUMENT;
-    for (size_t i = 0; i < count; i++)
-        all |= frames[i].value;
-    if (all >> (52 - CAIRN_FRAME_SHIFT) != 0 ||
-        (all << CAIRN_FRAME_SHIFT) >= cursor->table->phys_end ||
-        (cursor->table->format->entry_bytes == 4 && all >> 20 != 0))
+    /* What is replaced cannot be brought back; so look first. */
+    if (policy->existing == CAIRN_EXISTING_REPLACE &&
+        !are_frames(cursor, frames, count))
         return CAIRN_BAD_ARGUMENT;
     supply = supply_of(cursor, policy);
     supply.frames = frames;
     status = make_room(cursor, bytes, policy->existing);
-    if (status == CAIRN_OK)
-        cairn__walk_map(cursor, &supply, bytes);
-    return status;
+    if (status != CAIRN_OK || cairn__walk_map(cursor, &supply, bytes))
+        return status;
+    take_back(cursor, at, left);
+    return CAIRN_BAD_ARGUMENT;
 }
 
 enum cairn_status cairn_cursor_unmap(struct cairn_cursor *cursor,
@@ -220,22 +247,36 @@ void cairn_cursor_query(struct cairn_cursor *cursor, struct cairn_mapping *out)
     out->bytes = cairn__min(out->bytes, cursor->left);
 }
 
-bool cairn_pagetable_translate(const struct cairn_pagetable *table, cairn_va va,
-                               cairn_phys *out)
+static CAIRN_NOINLINE enum cairn__translation
+translate_slowly(const struct cairn_pagetable *table, uint64_t va,
+                 uint64_t *out)
 {
+    enum cairn__translation result;
     uint32_t removals;
-    uint64_t phys = 0;
-    bool is_mapped;
 
-    if (!cairn__is_range(table, va.value, 1))
-        return false;
     do {
         removals = __atomic_load_n(&cairn__table_removals, __ATOMIC_ACQUIRE);
-        is_mapped = cairn__walk_translate(table, va.value, &phys);
+        result = cairn__walk_translate_slowly(table, va, out);
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
     } while (removals !=
              __atomic_load_n(&cairn__table_removals, __ATOMIC_RELAXED));
-    if (is_mapped)
+    return result;
+}
+
+bool cairn_pagetable_translate(const struct cairn_pagetable *table, cairn_va va,
+                               cairn_phys *out)
+{
+    uint32_t removals =
+        __atomic_load_n(&cairn__table_removals, __ATOMIC_ACQUIRE);
+    uint64_t phys = 0;
+    enum cairn__translation result =
+        cairn__walk_translate(table, va.value, &phys);
+
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    if (result == CAIRN__TRANSLATION_UNKNOWN ||
+        removals != __atomic_load_n(&cairn__table_removals, __ATOMIC_RELAXED))
+        result = translate_slowly(table, va.value, &phys);
+    if (result == CAIRN__TRANSLATION_FOUND)
         out->value = phys;
-    return is_mapped;
+    return result == CAIRN__TRANSLATION_FOUND;
 }

@@ -27,8 +27,11 @@ struct change {
     void *context;
 };
 
-/* The next `bytes`, a hole and as wide as the supply, are mapped. */
-void cairn__walk_map(struct cairn_cursor *cursor, struct supply *supply,
+/*
+ * The next `bytes`, a hole and as wide as the supply, are mapped.  False: not
+ * all frames can be; those up to where the cursor is now have been.
+ */
+bool cairn__walk_map(struct cairn_cursor *cursor, struct supply *supply,
                      uint64_t bytes);
 void cairn__walk_unmap(struct cairn_cursor *cursor, uint64_t bytes);
 void cairn__walk_change(struct cairn_cursor *cursor, uint64_t bytes,
@@ -50,8 +53,20 @@ uint64_t cairn__walk_hole(struct cairn_cursor *cursor, uint64_t va,
 /* What `va` is in, to the end of its page or hole. */
 void cairn__walk_look(struct cairn_cursor *cursor, uint64_t va,
                       struct cairn_mapping *out);
-bool cairn__walk_translate(const struct cairn_pagetable *table, uint64_t va,
-                           uint64_t *out);
+
+enum cairn__translation {
+    CAIRN__TRANSLATION_NONE,
+    CAIRN__TRANSLATION_FOUND,
+    CAIRN__TRANSLATION_UNKNOWN /* a table is not in the window */
+};
+
+/* Through the page table's window; or by cairn_platform_phys_to_virt. */
+enum cairn__translation
+cairn__walk_translate(const struct cairn_pagetable *table, uint64_t va,
+                      uint64_t *out);
+enum cairn__translation
+cairn__walk_translate_slowly(const struct cairn_pagetable *table, uint64_t va,
+                             uint64_t *out);
 
 /* ---- For all ------------------------------------------------------------- */
 

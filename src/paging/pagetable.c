@@ -31,6 +31,7 @@ static void choose_bits(struct cairn_pagetable *table)
     if (!is_wide && !cpu->has_pse)
         table->leaf_levels &= ~(1u << 2);
     table->phys_end = (uint64_t)1 << cpu->phys_bits;
+    table->frame_bits = (is_wide ? cpu->phys_bits : 32) - CAIRN_FRAME_SHIFT;
     if (!is_wide && !cpu->has_pse36)
         table->phys_end = cairn__min(table->phys_end, (uint64_t)1 << 32);
 }

@@ -255,8 +255,22 @@ CAIRN_INLINE struct cairn_table *walk_make(format_ptr format,
     return table;
 }
 
-/* The range is a hole, as wide as the supply. */
-CAIRN_INLINE void walk_map(format_ptr format, struct cairn_cursor *cursor,
+/* Can entries say where the next frames are? */
+CAIRN_INLINE bool are_in_reach(const struct cairn_cursor *cursor,
+                               const struct supply *supply, unsigned count)
+{
+    uint64_t all = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        all |= supply->frames[i].value;
+    return all >> cursor->table->frame_bits == 0;
+}
+
+/*
+ * The range is a hole, as wide as the supply.  False: not all frames can be
+ * mapped; those up to where the cursor is now have been.
+ */
+CAIRN_INLINE bool walk_map(format_ptr format, struct cairn_cursor *cursor,
                            struct supply *supply, uint64_t bytes)
 {
     while (bytes > 0) {
@@ -269,6 +283,11 @@ CAIRN_INLINE void walk_map(format_ptr format, struct cairn_cursor *cursor,
         place.table = walk_make(format, cursor, level, bytes, &fresh);
         place.index = cairn__index(format, level, cursor->at);
         count = row_of(format, level, place.index, bytes);
+        if (supply->frames != NULL && !are_in_reach(cursor, supply, count)) {
+            /* A new table was not linked: it comes back with the strays. */
+            place.table->is_stray |= fresh.table != NULL;
+            return false;
+        }
         if (fresh.table != NULL && format->entry_bytes == 8) {
             fill_fresh(format, place.table, supply);
         } else if (level == 1) {
@@ -284,6 +303,7 @@ CAIRN_INLINE void walk_map(format_ptr format, struct cairn_cursor *cursor,
         cairn__cursor_advance(cursor, done);
         bytes -= done;
     }
+    return true;
 }
 
 /* ---- Unmap --------------------------------------------------------------- */
@@ -447,39 +467,39 @@ CAIRN_INLINE void walk_look(format_ptr format, struct cairn_cursor *cursor,
 /*
  * As the CPU's walker does it.  A table may be given back on the way, and its
  * frame be anything by then; cairn_pagetable_translate notices that and comes
- * again, so what is read here is not a race that matters.
+ * again, so what is read here is not a race that matters.  `has_window`: all
+ * tables are in the page table's window, or it is UNKNOWN.
  */
-CAIRN_INLINE bool walk_translate(format_ptr format,
-                                 const struct cairn_pagetable *table,
-                                 uint64_t va, uint64_t *out)
+CAIRN_INLINE enum cairn__translation
+walk_translate(format_ptr format, const struct cairn_pagetable *table,
+               uint64_t va, bool has_window, uint64_t *out)
 {
     const void *entries = table->root->entries;
-    uintptr_t base = table->window_base;
-    uint64_t limit = table->window_limit;
 
     if (!is_address(format, va))
-        return false;
+        return CAIRN__TRANSLATION_NONE;
     for (unsigned level = format->levels; level > 0; level--) {
         uint64_t entry =
             cairn__entry_load(format, entries, cairn__index(format, level, va));
         uint64_t span = cairn__span(format, level);
 
         if ((entry & CAIRN__ENTRY_P) == 0)
-            return false;
+            return CAIRN__TRANSLATION_NONE;
         if (level == 1 || ((format->leaf_levels >> level & 1) != 0 &&
                            (entry & CAIRN__ENTRY_PS) != 0)) {
             *out = cairn__leaf_phys(format, level, entry) | (va & (span - 1));
-            return true;
+            return CAIRN__TRANSLATION_FOUND;
         }
         entry &= CAIRN__ENTRY_ADDRESS;
-        if (entry < limit)
-            entries = (const void *)(base + (uintptr_t)entry);
-        else
-            entries = cairn__table_reach_slowly(entry);
-        if (entry >= limit && entries == NULL)
-            return false;
+        if (has_window && entry >= table->window_limit)
+            return CAIRN__TRANSLATION_UNKNOWN;
+        entries = has_window
+                      ? (const void *)(table->window_base + (uintptr_t)entry)
+                      : cairn__table_reach_slowly(entry);
+        if (!has_window && entries == NULL)
+            return CAIRN__TRANSLATION_NONE;
     }
-    return false;
+    return CAIRN__TRANSLATION_NONE;
 }
 
 #endif

@@ -68,25 +68,20 @@ const struct cairn__paging_format
         [CAIRN_PAGING_TOY] = &toy,
 };
 
-void cairn__walk_map(struct cairn_cursor *cursor, struct supply *supply,
+bool cairn__walk_map(struct cairn_cursor *cursor, struct supply *supply,
                      uint64_t bytes)
 {
     switch (cursor->table->config.mode) {
     case CAIRN_PAGING_4LEVEL:
-        walk_map(&four_level, cursor, supply, bytes);
-        break;
+        return walk_map(&four_level, cursor, supply, bytes);
     case CAIRN_PAGING_5LEVEL:
-        walk_map(&five_level, cursor, supply, bytes);
-        break;
+        return walk_map(&five_level, cursor, supply, bytes);
     case CAIRN_PAGING_PAE:
-        walk_map(&pae, cursor, supply, bytes);
-        break;
+        return walk_map(&pae, cursor, supply, bytes);
     case CAIRN_PAGING_32BIT:
-        walk_map(&two_level, cursor, supply, bytes);
-        break;
+        return walk_map(&two_level, cursor, supply, bytes);
     default:
-        walk_map(&toy, cursor, supply, bytes);
-        break;
+        return walk_map(&toy, cursor, supply, bytes);
     }
 }
 
@@ -172,20 +167,39 @@ void cairn__walk_look(struct cairn_cursor *cursor, uint64_t va,
     }
 }
 
-bool cairn__walk_translate(const struct cairn_pagetable *table, uint64_t va,
-                           uint64_t *out)
+enum cairn__translation
+cairn__walk_translate(const struct cairn_pagetable *table, uint64_t va,
+                      uint64_t *out)
 {
     switch (table->config.mode) {
     case CAIRN_PAGING_4LEVEL:
-        return walk_translate(&four_level, table, va, out);
+        return walk_translate(&four_level, table, va, true, out);
     case CAIRN_PAGING_5LEVEL:
-        return walk_translate(&five_level, table, va, out);
+        return walk_translate(&five_level, table, va, true, out);
     case CAIRN_PAGING_PAE:
-        return walk_translate(&pae, table, va, out);
+        return walk_translate(&pae, table, va, true, out);
     case CAIRN_PAGING_32BIT:
-        return walk_translate(&two_level, table, va, out);
+        return walk_translate(&two_level, table, va, true, out);
     default:
-        return walk_translate(&toy, table, va, out);
+        return walk_translate(&toy, table, va, true, out);
+    }
+}
+
+enum cairn__translation
+cairn__walk_translate_slowly(const struct cairn_pagetable *table, uint64_t va,
+                             uint64_t *out)
+{
+    switch (table->config.mode) {
+    case CAIRN_PAGING_4LEVEL:
+        return walk_translate(&four_level, table, va, false, out);
+    case CAIRN_PAGING_5LEVEL:
+        return walk_translate(&five_level, table, va, false, out);
+    case CAIRN_PAGING_PAE:
+        return walk_translate(&pae, table, va, false, out);
+    case CAIRN_PAGING_32BIT:
+        return walk_translate(&two_level, table, va, false, out);
+    default:
+        return walk_translate(&toy, table, va, false, out);
     }
 }
 
