@@ -200,17 +200,24 @@ CAIRN_INLINE void fill(format_ptr format, unsigned level, struct place place,
     table->live = (uint16_t)(table->live + count);
 }
 
-/* Fill all of a table of level 1 that is not linked yet: no need to take care. */
-CAIRN_INLINE void fill_fresh(format_ptr format, struct cairn_table *table,
-                             struct supply *supply)
+/*
+ * Fill all of a table of level 1 that is not linked yet: no need to take care.
+ * False: entries cannot say where all frames are.
+ */
+CAIRN_INLINE bool fill_fresh(format_ptr format,
+                             const struct cairn_cursor *cursor,
+                             struct cairn_table *table, struct supply *supply)
 {
     unsigned fanout = cairn__fanout(format, 1);
     uint64_t *entries = table->entries;
+    uint64_t all = 0;
 
     if (supply->frames != NULL) {
-        for (unsigned i = 0; i < fanout; i++)
+        for (unsigned i = 0; i < fanout; i++) {
+            all |= supply->frames[i].value;
             entries[i] =
                 supply->frames[i].value << CAIRN_FRAME_SHIFT | supply->kind;
+        }
         supply->frames += fanout;
     } else {
         uint64_t first = supply->phys | supply->kind;
@@ -220,6 +227,7 @@ CAIRN_INLINE void fill_fresh(format_ptr format, struct cairn_table *table,
     }
     supply->phys += fanout * CAIRN_FRAME_SIZE;
     table->live = (uint16_t)fanout;
+    return all >> cursor->table->frame_bits == 0;
 }
 
 /*
@@ -243,7 +251,7 @@ CAIRN_INLINE struct cairn_table *walk_make(format_ptr format,
         struct cairn_table *child = cairn__cursor_take(cursor, level - 1, va);
 
         if (level - 1 == lowest && bytes >= span && (va & (span - 1)) == 0 &&
-            lowest == 1) {
+            lowest == 1 && format->entry_bytes == 8) {
             fresh->table = table;
             fresh->index = index;
             return child;
@@ -261,9 +269,25 @@ CAIRN_INLINE bool are_in_reach(const struct cairn_cursor *cursor,
 {
     uint64_t all = 0;
 
+    if (supply->frames == NULL)
+        return true;
     for (unsigned i = 0; i < count; i++)
         all |= supply->frames[i].value;
     return all >> cursor->table->frame_bits == 0;
+}
+
+/* All of a new table of level 1, which is linked then.  False: as walk_map. */
+CAIRN_INLINE bool map_fresh(format_ptr format, struct cairn_cursor *cursor,
+                            struct supply *supply, struct place fresh,
+                            struct cairn_table *table)
+{
+    if (!fill_fresh(format, cursor, table, supply)) {
+        table->live = 0;
+        table->is_stray = true; /* it comes back with the others */
+        return false;
+    }
+    cairn__cursor_link(cursor, fresh.table, fresh.index, table);
+    return true;
 }
 
 /*
@@ -283,22 +307,18 @@ CAIRN_INLINE bool walk_map(format_ptr format, struct cairn_cursor *cursor,
         place.table = walk_make(format, cursor, level, bytes, &fresh);
         place.index = cairn__index(format, level, cursor->at);
         count = row_of(format, level, place.index, bytes);
-        if (supply->frames != NULL && !are_in_reach(cursor, supply, count)) {
-            /* A new table was not linked: it comes back with the strays. */
-            place.table->is_stray |= fresh.table != NULL;
-            return false;
-        }
-        if (fresh.table != NULL && format->entry_bytes == 8) {
-            fill_fresh(format, place.table, supply);
+        if (fresh.table != NULL) {
+            if (!map_fresh(format, cursor, supply, fresh, place.table))
+                return false;
         } else if (level == 1) {
+            if (!are_in_reach(cursor, supply, count))
+                return false;
             fill(format, 1, place, count, supply);
         } else {
             count =
                 cairn__cursor_clear(cursor, place.table, place.index, count);
             fill(format, level, place, count, supply);
         }
-        if (fresh.table != NULL)
-            cairn__cursor_link(cursor, fresh.table, fresh.index, place.table);
         done = (uint64_t)count << format->shifts[level];
         cairn__cursor_advance(cursor, done);
         bytes -= done;
