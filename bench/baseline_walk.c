@@ -6,7 +6,8 @@
  *        taken from the source, cleared, and linked.
  *
  * LOCKS  None, and nothing about interrupts: a kernel would need that on top.
- *        No counts either, so that empty tables stay.
+ *        No counts either, so that empty tables stay.  One function has all
+ *        that, to see what it costs; the locks are in an array, by frame.
  *
  * SOURCE Intel SDM vol. 3A, section "4-Level Paging and 5-Level Paging".
  */
@@ -64,6 +65,30 @@ void bench_walk_use(cairn_phys root)
     walk.root = root.value;
 }
 
+/* ---- Locks --------------------------------------------------------------- */
+
+#define LOCKS 1024
+
+struct table_lock {
+    uint32_t holder; /* CPU + 1; 0: nobody */
+    uint32_t live;
+} __attribute__((aligned(64)));
+
+static struct table_lock locks[LOCKS];
+
+static inline struct table_lock *lock_of(const uint64_t *table)
+{
+    return &locks[(uintptr_t)table / CAIRN_FRAME_SIZE % LOCKS];
+}
+
+static inline bool take_lock(struct table_lock *lock, uint32_t me)
+{
+    uint32_t nobody = 0;
+
+    return __atomic_compare_exchange_n(&lock->holder, &nobody, me, false,
+                                       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
 /* ---- Change -------------------------------------------------------------- */
 
 /* Make the tables that are missing on the way to `va`, and map it. */
@@ -101,6 +126,32 @@ BENCH_NOINLINE void bench_walk_map(uint64_t va, uint64_t entry)
         __atomic_store_n(&table[index_of(va, 1)], entry, __ATOMIC_RELAXED);
     else
         map_slowly(va, entry);
+}
+
+BENCH_NOINLINE bool bench_walk_map_locked(uint64_t va, uint64_t entry)
+{
+    unsigned long state = cairn_platform_irq_save();
+    uint64_t *table = go_down(table_at(walk.own_root), va, 4);
+    struct table_lock *lock;
+    bool is_free;
+
+    if (table != NULL)
+        table = go_down(table, va, 3);
+    if (table != NULL)
+        table = go_down(table, va, 2);
+    if (table == NULL)
+        bench_fail("walk: no table");
+    lock = lock_of(table);
+    while (!take_lock(lock, cairn_platform_cpu() + 1))
+        __builtin_ia32_pause();
+    is_free = __atomic_load_n(&table[index_of(va, 1)], __ATOMIC_RELAXED) == 0;
+    if (is_free) {
+        __atomic_store_n(&table[index_of(va, 1)], entry, __ATOMIC_RELAXED);
+        lock->live++;
+    }
+    __atomic_store_n(&lock->holder, 0, __ATOMIC_RELEASE);
+    cairn_platform_irq_restore(state);
+    return is_free;
 }
 
 BENCH_NOINLINE uint64_t bench_walk_unmap(uint64_t va)

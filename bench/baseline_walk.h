@@ -26,6 +26,13 @@ void bench_walk_use(cairn_phys root);
 /* Have `va` mapped by that entry; makes tables that are missing. */
 void bench_walk_map(uint64_t va, uint64_t entry);
 
+/*
+ * The same for `va` whose entry is 0 and whose tables are there, with what a
+ * kernel needs around it: interrupts off, a lock and a count for the lowest
+ * table.  False: the entry is not 0.
+ */
+bool bench_walk_map_locked(uint64_t va, uint64_t entry);
+
 /* Clear the entry of `va` and return what it was; 0: there is no table. */
 uint64_t bench_walk_unmap(uint64_t va);
 
