@@ -172,6 +172,7 @@ void cairn__walk_look(struct cairn_cursor *cursor, uint64_t va,
     }
 }
 
+CAIRN_READS_AGAIN
 bool cairn__walk_translate(const struct cairn_pagetable *table, uint64_t va,
                            uint64_t *out)
 {
