@@ -169,7 +169,7 @@ $(BUILD)/$(1)/%.o: %.c
 	$$(call say,CC $(1),$$<)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(CC_$(1)) $$(COMMON) -O1 -fno-omit-frame-pointer \
-	    $$(SANITIZE_$(1)) $$(HOST_INCLUDES) -c $$< -o $$@
+	    $$(SANITIZE_$(1)) -Isim/arch $$(HOST_INCLUDES) -c $$< -o $$@
 
 $(BUILD)/$(1)/gen/%.o: $(GEN)/%.c
 	$$(call say,CC $(1),$$<)

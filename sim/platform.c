@@ -20,14 +20,21 @@
  * one instruction, as in a kernel that keeps it at %gs; others find it through
  * `state`.  A thread that stops being that CPU, or ends, leaves the state in
  * `parked` and waits for those who were just looking.
+ *
+ * A CPU does one thing at a time, also while nobody plays it and several others
+ * interrupt it: `door` is held by who takes its interrupts then, and by who
+ * begins or stops being it.
  */
 struct sim_cpu {
+    pthread_mutex_t door;
     uint32_t *state; /* 1: interrupts are off */
     uint32_t parked;
     unsigned watchers;
 } __attribute__((aligned(128)));
 
-static struct sim_cpu cpus[SIM_CPUS] = {{.state = NULL}};
+static struct sim_cpu cpus[SIM_CPUS] = {
+    [0 ... SIM_CPUS - 1] = {.door = PTHREAD_MUTEX_INITIALIZER},
+};
 static _Thread_local uint32_t interrupts_off;
 static _Thread_local unsigned cpu_number;
 static _Thread_local uint64_t flush_count;
@@ -58,24 +65,33 @@ void sim_poll(void)
     __atomic_store_n(&interrupts_off, state, __ATOMIC_RELEASE);
 }
 
-/* The interrupt on a CPU that no other thread plays. */
+/* Does no thread play it?  Its door is held. */
+static bool is_parked(const struct sim_cpu *cpu)
+{
+    const uint32_t *state = __atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST);
+
+    return state == NULL || state == &cpu->parked;
+}
+
+/* The interrupt on a CPU that no thread plays; others take theirs. */
 static void interrupt_parked(unsigned cpu)
 {
     unsigned own = cpu_number;
 
-    cpu_number = cpu;
-    cairn_paging_interrupt();
-    cpu_number = own;
+    pthread_mutex_lock(&cpus[cpu].door);
+    if (is_parked(&cpus[cpu])) {
+        cpu_number = cpu;
+        cairn_paging_interrupt();
+        cpu_number = own;
+    }
+    pthread_mutex_unlock(&cpus[cpu].door);
 }
 
 void cairn_platform_flush(uint64_t mask)
 {
     flush_count++;
     for (unsigned i = 0; i < SIM_CPUS; i++) {
-        const uint32_t *state =
-            __atomic_load_n(&cpus[i].state, __ATOMIC_SEQ_CST);
-
-        if ((mask >> i & 1) != 0 && (state == NULL || state == &cpus[i].parked))
+        if ((mask >> i & 1) != 0)
             interrupt_parked(i);
     }
 }
@@ -89,11 +105,15 @@ static void leave_cpu(void)
 {
     struct sim_cpu *cpu = &cpus[cpu_number];
 
-    if (__atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST) != &interrupts_off)
+    pthread_mutex_lock(&cpu->door);
+    if (__atomic_load_n(&cpu->state, __ATOMIC_SEQ_CST) != &interrupts_off) {
+        pthread_mutex_unlock(&cpu->door);
         return; /* another thread is that CPU now */
+    }
     __atomic_store_n(&cpu->parked, interrupts_off, __ATOMIC_RELAXED);
     __atomic_store_n(&cpu->state, &cpu->parked, __ATOMIC_SEQ_CST);
     sim_poll(); /* who interrupted this thread before is waiting for it */
+    pthread_mutex_unlock(&cpu->door);
     while (__atomic_load_n(&cpu->watchers, __ATOMIC_SEQ_CST) != 0)
         sched_yield();
 }
@@ -109,9 +129,11 @@ void sim_set_cpu(unsigned number)
     if (number >= SIM_CPUS)
         abort();
     leave_cpu();
+    pthread_mutex_lock(&cpus[number].door);
     cpu_number = number;
     interrupts_off = are_off_on(&cpus[number]);
     __atomic_store_n(&cpus[number].state, &interrupts_off, __ATOMIC_SEQ_CST);
+    pthread_mutex_unlock(&cpus[number].door);
     pthread_setspecific(end_of_thread, &cpus[number]);
 }
 
@@ -191,8 +213,10 @@ void cairn_platform_quiesce(unsigned cpu)
         return;
     __atomic_store_n(&interrupts_off, 0, __ATOMIC_RELEASE);
     syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
-    while (are_off_on(&cpus[cpu]))
+    while (are_off_on(&cpus[cpu])) {
+        sim_poll(); /* that CPU may be waiting for a flush on this one */
         sched_yield();
+    }
     __atomic_store_n(&interrupts_off, state, __ATOMIC_RELAXED);
 }
 

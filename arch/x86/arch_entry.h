@@ -9,17 +9,18 @@
 #ifndef ARCH_ENTRY_H
 #define ARCH_ENTRY_H
 
+#include <cairn/compiler.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-static inline uint32_t cairn__arch_entry32_load(const uint32_t *entry)
+CAIRN_INLINE uint32_t cairn__arch_entry32_load(const uint32_t *entry)
 {
     return __atomic_load_n(entry, __ATOMIC_RELAXED);
 }
 
 #if defined(__x86_64__)
 
-static inline uint64_t cairn__arch_entry64_load(const uint64_t *entry)
+CAIRN_INLINE uint64_t cairn__arch_entry64_load(const uint64_t *entry)
 {
     return __atomic_load_n(entry, __ATOMIC_RELAXED);
 }
@@ -28,6 +29,12 @@ static inline uint64_t cairn__arch_entry64_load(const uint64_t *entry)
 static inline void cairn__arch_entry64_store(uint64_t *entry, uint64_t value)
 {
     __atomic_store_n(entry, value, __ATOMIC_RELAXED);
+}
+
+/* What was stored before is seen by who follows the entry. */
+static inline void cairn__arch_entry64_link(uint64_t *entry, uint64_t value)
+{
+    __atomic_store_n(entry, value, __ATOMIC_RELEASE);
 }
 
 static inline bool cairn__arch_entry64_swap(uint64_t *entry, uint64_t *former,
@@ -47,7 +54,7 @@ static inline uint64_t cairn__arch_entry64_exchange(uint64_t *entry,
 
 /* Consistent also if it changes meanwhile: nobody changes it back and forth
  * between two loads of the low half. */
-static inline uint64_t cairn__arch_entry64_load(const uint64_t *entry)
+CAIRN_INLINE uint64_t cairn__arch_entry64_load(const uint64_t *entry)
 {
     const uint32_t *half = (const uint32_t *)(const void *)entry;
     uint32_t low;
@@ -68,6 +75,11 @@ static inline void cairn__arch_entry64_store(uint64_t *entry, uint64_t value)
         __atomic_store_n(&half[0], (uint32_t)value, __ATOMIC_RELEASE);
     __atomic_store_n(&half[1], (uint32_t)(value >> 32), __ATOMIC_RELEASE);
     __atomic_store_n(&half[0], (uint32_t)value, __ATOMIC_RELEASE);
+}
+
+static inline void cairn__arch_entry64_link(uint64_t *entry, uint64_t value)
+{
+    cairn__arch_entry64_store(entry, value);
 }
 
 /* Source  Intel SDM vol. 2A, "CMPXCHG8B/CMPXCHG16B". */

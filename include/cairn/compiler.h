@@ -23,6 +23,19 @@
 /* A layout that hardware, firmware or another program fixes. */
 #define CAIRN_PACKED __attribute__((__packed__))
 
+/*
+ * The function reads what others may be writing, notices that afterwards and
+ * reads again.  ThreadSanitizer cannot see that, and leaves it out.
+ */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define CAIRN_READS_AGAIN __attribute__((disable_sanitizer_instrumentation))
+#endif
+#endif
+#ifndef CAIRN_READS_AGAIN
+#define CAIRN_READS_AGAIN
+#endif
+
 #ifdef __cplusplus
 #define CAIRN_BEGIN_DECLS extern "C" {
 #define CAIRN_END_DECLS   }

@@ -99,7 +99,9 @@ unsigned cairn_platform_cpu_count(void);
  * Context  outside of interrupts-off sections of the library; interrupts may
  *          be off for reasons of the host.  While it waits, the caller's own
  *          CPU counts as outside, or two CPUs that wait for each other never
- *          end.  Returns at once for the caller's own CPU and on one CPU.
+ *          end; and it takes the interrupts of cairn_platform_flush, which
+ *          `cpu` may be waiting for, or calls cairn_paging_interrupt itself.
+ *          Returns at once for the caller's own CPU and on one CPU.
  */
 void cairn_platform_quiesce(unsigned cpu);
 

@@ -354,10 +354,8 @@ void cairn__cursor_link(struct cairn_cursor *cursor, struct cairn_table *table,
 {
     struct cairn_pagetable *pagetable = cursor->table;
 
-    /* Its entries before the reference to it, for walkers and for readers. */
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    cairn__entry_store(pagetable->format, table->entries, index,
-                       cairn__cursor_entry(pagetable, table, child));
+    cairn__entry_link(pagetable->format, table->entries, index,
+                      cairn__cursor_entry(pagetable, table, child));
     cairn__table_set_child(table, index, child);
     table->live++;
     note_bare_root(cursor, table);

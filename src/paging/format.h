@@ -100,6 +100,17 @@ CAIRN_INLINE void cairn__entry_store(const struct cairn__paging_format *format,
                          __ATOMIC_RELAXED);
 }
 
+/* The same for one that refers to a table: what that one has is seen first. */
+CAIRN_INLINE void cairn__entry_link(const struct cairn__paging_format *format,
+                                    void *table, unsigned index, uint64_t value)
+{
+    if (format->entry_bytes == 8)
+        cairn__arch_entry64_link((uint64_t *)table + index, value);
+    else
+        __atomic_store_n((uint32_t *)table + index, (uint32_t)value,
+                         __ATOMIC_RELEASE);
+}
+
 /* False: it is another one by now; `former` says which. */
 CAIRN_INLINE bool cairn__entry_swap(const struct cairn__paging_format *format,
                                     void *table, unsigned index,

@@ -167,6 +167,7 @@ void cairn__walk_look(struct cairn_cursor *cursor, uint64_t va,
     }
 }
 
+CAIRN_READS_AGAIN
 enum cairn__translation
 cairn__walk_translate(const struct cairn_pagetable *table, uint64_t va,
                       uint64_t *out)
@@ -185,6 +186,7 @@ cairn__walk_translate(const struct cairn_pagetable *table, uint64_t va,
     }
 }
 
+CAIRN_READS_AGAIN
 enum cairn__translation
 cairn__walk_translate_slowly(const struct cairn_pagetable *table, uint64_t va,
                              uint64_t *out)
