@@ -211,6 +211,7 @@ static void start(struct cairn_cursor *cursor, struct cairn_pagetable *table,
                   uint64_t at, uint64_t bytes)
 {
     cursor->table = table;
+    cursor->first = at;
     cursor->at = at;
     cursor->left = bytes;
     cursor->lowest = 1;
@@ -396,7 +397,7 @@ static bool is_common(const struct cairn_pagetable *table, uint64_t va)
 static void note_structure(struct cairn_cursor *cursor, uint64_t va,
                            uint64_t bytes)
 {
-    cursor->gather.is_global |= is_common(cursor->table, va);
+    cursor->gather.is_global |= is_common(cursor->table, va + (bytes - 1));
     cairn__tlb_note(&cursor->gather, va, bytes, CAIRN_FRAME_SIZE);
 }
 
