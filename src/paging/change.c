@@ -103,7 +103,7 @@ static bool is_addressable(const struct cairn_cursor *cursor, uint64_t phys,
             !has_kept(cursor, bytes));
 }
 
-/* ---- Where pages are cut -------------------------------------------------- */
+/* ---- Where pages are cut ------------------------------------------------- */
 
 /* Are there tables to split a page there, where an operation begins or ends? */
 static bool is_reserved(const struct cairn_cursor *cursor, uint64_t va)
@@ -144,7 +144,7 @@ static bool can_cut(struct cairn_cursor *cursor, uint64_t bytes)
     return true;
 }
 
-/* ---- Operations ----------------------------------------------------------- */
+/* ---- Operations ---------------------------------------------------------- */
 
 /* Make room as the policy says, without moving. */
 static enum cairn_status make_room(struct cairn_cursor *cursor, uint64_t bytes,

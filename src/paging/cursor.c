@@ -148,13 +148,14 @@ static struct cairn_table *find_top(const struct cairn_cursor *cursor,
 {
     const struct cairn__paging_format *format = cursor->table->format;
     struct cairn_table *table = cursor->table->root;
-    uint64_t more = cursor->intent == CAIRN_INTENT_LOOK ? 0 : 1;
+    bool is_look = cursor->intent == CAIRN_INTENT_LOOK;
 
     for (*level = format->levels; *level > cursor->lowest; (*level)--) {
         uint64_t span = cairn__span(format, *level);
         struct cairn_table *child;
 
-        if ((cursor->at & (span - 1)) + cursor->left + more > span)
+        if ((cursor->at & (span - 1)) + cursor->left > span ||
+            (cursor->left == span && !is_look))
             break;
         child =
             cairn__table_child(table, cairn__index(format, *level, cursor->at));

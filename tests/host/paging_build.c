@@ -161,7 +161,7 @@ uint64_t paging_large(void)
     return cairn__span(paging.table.format, 2);
 }
 
-/* ---- A cursor each -------------------------------------------------------- */
+/* ---- A cursor each ------------------------------------------------------- */
 
 enum cairn_status paging_map(uint64_t va, uint64_t phys, uint64_t bytes,
                              unsigned rights)
@@ -218,7 +218,7 @@ enum cairn_status paging_resize(uint64_t va, uint64_t page_bytes)
     return status;
 }
 
-/* ---- Questions ------------------------------------------------------------ */
+/* ---- Questions ----------------------------------------------------------- */
 
 bool paging_look(uint64_t va, struct sim_mmu_view *view)
 {

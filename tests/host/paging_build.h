@@ -43,7 +43,7 @@ void paging_fail_after(unsigned count);
 /* Bytes of a large page of the mode, level 2. */
 uint64_t paging_large(void);
 
-/* ---- A cursor each -------------------------------------------------------- */
+/* ---- A cursor each ------------------------------------------------------- */
 
 #define PAGING_RW (CAIRN_PAGE_WRITE | CAIRN_PAGE_EXEC)
 
@@ -54,7 +54,7 @@ enum cairn_status paging_unmap(uint64_t va, uint64_t bytes);
 enum cairn_status paging_protect(uint64_t va, uint64_t bytes, unsigned rights);
 enum cairn_status paging_resize(uint64_t va, uint64_t page_bytes);
 
-/* ---- Questions ------------------------------------------------------------ */
+/* ---- Questions ----------------------------------------------------------- */
 
 /* What the CPU's walker finds; false: nothing. */
 bool paging_look(uint64_t va, struct sim_mmu_view *view);

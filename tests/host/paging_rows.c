@@ -43,7 +43,7 @@ static uint64_t narrow(uint64_t table, unsigned index)
     return *entry;
 }
 
-/* ---- D1, D2, D3 ----------------------------------------------------------- */
+/* ---- D1, D2, D3 ---------------------------------------------------------- */
 
 static uint64_t of_indices(const unsigned *indices, unsigned levels)
 {
@@ -224,7 +224,7 @@ CAIRN_TEST(D2_bits_of_what_the_CPU_lacks_stay_clear)
     paging_end();
 }
 
-/* ---- D4, D5, D6: sizes of pages ------------------------------------------- */
+/* ---- D4, D5, D6: sizes of pages ------------------------------------------ */
 
 CAIRN_TEST(D4_large_pages_only_where_both_addresses_are_aligned)
 {
@@ -328,7 +328,7 @@ CAIRN_TEST(D6_a_run_reserves_enough_for_any_alignment)
     paging_end();
 }
 
-/* ---- D8, D9, D10 ---------------------------------------------------------- */
+/* ---- D8, D9, D10 --------------------------------------------------------- */
 
 /* Frames come full of rubbish, so what is not cleared shows. */
 CAIRN_TEST(D8_tables_are_clear_but_for_what_is_mapped)
@@ -424,6 +424,7 @@ CAIRN_TEST(D10_mapped_already_fails_or_is_replaced)
 CAIRN_TEST(D10_mapped_already_panics)
 {
     struct cairn_page_policy policy = {.existing = CAIRN_EXISTING_PANIC};
+    enum cairn_status status = CAIRN_OK;
     struct cairn_cursor cursor;
 
     paging_start(CAIRN_PAGING_4LEVEL);
@@ -433,13 +434,14 @@ CAIRN_TEST(D10_mapped_already_panics)
                                 CAIRN_INTENT_MAP),
              CAIRN_OK);
     CHECK_PANIC(
-        (void)cairn_cursor_map(&cursor, cairn_phys_make(0), KIB4, &policy),
+        status = cairn_cursor_map(&cursor, cairn_phys_make(0), KIB4, &policy),
         "mapped at 0x7fffe00000 already");
+    CHECK_EQ(status, CAIRN_OK);
     cairn_cursor_end(&cursor);
     paging_end();
 }
 
-/* ---- D11, D12, D13, D14 --------------------------------------------------- */
+/* ---- D11, D12, D13, D14 -------------------------------------------------- */
 
 CAIRN_TEST(D11_splitting_keeps_the_other_parts)
 {
@@ -525,13 +527,13 @@ CAIRN_TEST(D14_emptied_tables_come_back_after_the_flush)
             CHECK_EQ(paging_unmap(va, KIB4), CAIRN_OK);
             CHECK_EQ(paging.table.table_count, 1);
             CHECK_EQ(paging_frames_out(), 1 + paging.table.aside_count);
-            if (i != 0) CHECK_EQ(paging.table.aside_count * 100000 + mode * 10000 + i, aside * 100000 + mode * 10000 + i);
+            CHECK(i == 0 || paging.table.aside_count == aside);
         }
         paging_end();
     }
 }
 
-/* ---- D16, D17, D18 -------------------------------------------------------- */
+/* ---- D16, D17, D18 ------------------------------------------------------- */
 
 CAIRN_TEST(D16_rights_of_a_live_range_change_for_all_that_is_cached)
 {
@@ -579,7 +581,7 @@ CAIRN_TEST(D17_D18_a_root_is_made_and_loaded_while_another_is_live)
     paging_end();
 }
 
-/* ---- E2, E7 --------------------------------------------------------------- */
+/* ---- E2, E7 -------------------------------------------------------------- */
 
 static void translate_all(enum cairn_paging_mode mode, uint64_t bytes)
 {
@@ -709,7 +711,7 @@ CAIRN_TEST(E7_a_query_joins_what_is_alike)
     paging_end();
 }
 
-/* ---- M -------------------------------------------------------------------- */
+/* ---- M ------------------------------------------------------------------- */
 
 CAIRN_TEST(M1_M2_two_levels_of_1024)
 {
