@@ -67,21 +67,6 @@ CAIRN_INLINE uint64_t cairn__arch_entry64_load(const uint64_t *entry)
     return (uint64_t)high << 32 | low;
 }
 
-static inline void cairn__arch_entry64_store(uint64_t *entry, uint64_t value)
-{
-    uint32_t *half = (uint32_t *)(void *)entry;
-
-    if ((value & 1) == 0)
-        __atomic_store_n(&half[0], (uint32_t)value, __ATOMIC_RELEASE);
-    __atomic_store_n(&half[1], (uint32_t)(value >> 32), __ATOMIC_RELEASE);
-    __atomic_store_n(&half[0], (uint32_t)value, __ATOMIC_RELEASE);
-}
-
-static inline void cairn__arch_entry64_link(uint64_t *entry, uint64_t value)
-{
-    cairn__arch_entry64_store(entry, value);
-}
-
 /* Source  Intel SDM vol. 2A, "CMPXCHG8B/CMPXCHG16B". */
 static inline bool cairn__arch_entry64_swap(uint64_t *entry, uint64_t *former,
                                             uint64_t value)
@@ -103,6 +88,28 @@ static inline uint64_t cairn__arch_entry64_exchange(uint64_t *entry,
     while (!cairn__arch_entry64_swap(entry, &former, value))
         continue;
     return former;
+}
+
+/* A live one becomes another one at once: no walker sees half of each. */
+static inline void cairn__arch_entry64_store(uint64_t *entry, uint64_t value)
+{
+    uint64_t former = cairn__arch_entry64_load(entry);
+    uint32_t *half = (uint32_t *)(void *)entry;
+
+    if ((value & former & 1) != 0) {
+        while (!cairn__arch_entry64_swap(entry, &former, value))
+            continue;
+        return;
+    }
+    if ((value & 1) == 0)
+        __atomic_store_n(&half[0], (uint32_t)value, __ATOMIC_RELEASE);
+    __atomic_store_n(&half[1], (uint32_t)(value >> 32), __ATOMIC_RELEASE);
+    __atomic_store_n(&half[0], (uint32_t)value, __ATOMIC_RELEASE);
+}
+
+static inline void cairn__arch_entry64_link(uint64_t *entry, uint64_t value)
+{
+    cairn__arch_entry64_store(entry, value);
 }
 
 #endif

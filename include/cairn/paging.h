@@ -137,6 +137,7 @@ struct cairn_pagetable {
     struct cairn_pagetable *common;
     uint64_t common_start;
     uint64_t common_bytes;
+    size_t sharer_count; /* atomic: page tables whose `common` this is */
 };
 
 /*
@@ -152,7 +153,7 @@ cairn_pagetable_init(struct cairn_pagetable *table,
 
 /*
  * Give all tables back.  What is mapped is forgotten; no CPU may have it
- * loaded (it panics).
+ * loaded, and no page table share its tables (it panics).
  */
 void cairn_pagetable_destroy(struct cairn_pagetable *table);
 
@@ -176,7 +177,8 @@ struct cairn_pagetable *cairn_pagetable_active(void);
  * Make the slots of the root that cover [start, start + bytes) those of
  * `other`, for good: both have the same tables there from now on.
  *
- * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT: other format, not whole slots;
+ * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT: other format, not whole slots, below
+ *          the user_end of `other`, `table` shares some already;
  *          CAIRN_IN_USE: something is mapped there; CAIRN_NOT_FOUND: `other`
  *          has no table in one of the slots (see cairn_pagetable_fill).
  */
@@ -189,7 +191,8 @@ cairn_pagetable_share(struct cairn_pagetable *table,
  * Put a table into each slot of the root that covers [start, start + bytes),
  * for good: so that later changes reach all page tables that share them.
  *
- * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT; CAIRN_NO_MEMORY: some may be there.
+ * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT; CAIRN_NO_MEMORY, CAIRN_IN_USE (a large
+ *          page is there): some may be there.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_pagetable_fill(struct cairn_pagetable *table, cairn_va start,
@@ -266,8 +269,9 @@ struct cairn__gather {
 
 struct cairn_cursor {
     struct cairn_pagetable *table;
-    uint64_t at;   /* the next page to be worked on */
-    uint64_t left; /* bytes from there to the end of the range */
+    uint64_t first; /* where the range begins */
+    uint64_t at;    /* the next page to be worked on */
+    uint64_t left;  /* bytes from there to the end of the range */
     enum cairn_intent intent;
     unsigned long irq;
     unsigned lowest; /* level below which it does not begin */
@@ -356,7 +360,9 @@ cairn_cursor_map_frames(struct cairn_cursor *cursor, const cairn_pfn *frames,
  * Unmap the next `bytes`, mapped or not, and move on.  Large pages of which a
  * part remains are split.
  *
- * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT.
+ * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT, also: a large page cannot be split.
+ *          This is so where it does not end the cursor's range, unless that
+ *          was begun to map; and 32-bit, beyond 4 GiB.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_cursor_unmap(struct cairn_cursor *cursor, uint64_t bytes);
@@ -364,7 +370,7 @@ cairn_cursor_unmap(struct cairn_cursor *cursor, uint64_t bytes);
 /*
  * Give all mapped pages of the next `bytes` these rights, and move on.
  *
- * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT.
+ * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT, as cairn_cursor_unmap.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_cursor_protect(struct cairn_cursor *cursor, uint64_t bytes,
@@ -372,9 +378,10 @@ cairn_cursor_protect(struct cairn_cursor *cursor, uint64_t bytes,
 
 /*
  * Report pages of the next `bytes` that were accessed or written since, by
- * `seen`, and make them unaccessed and clean; move on.
+ * `seen`, and make them unaccessed and clean; move on.  Writes until the cursor
+ * ends belong to what was reported: look at the pages after that.
  *
- * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT.
+ * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT, as cairn_cursor_unmap.
  */
 CAIRN_MUST_CHECK enum cairn_status cairn_cursor_harvest(
     struct cairn_cursor *cursor, uint64_t bytes,
@@ -388,7 +395,7 @@ CAIRN_MUST_CHECK enum cairn_status cairn_cursor_harvest(
  * Returns  CAIRN_OK, it is or was so; CAIRN_NOT_FOUND: nothing is mapped here,
  *          or what is cannot be joined; CAIRN_BAD_ARGUMENT: no size of pages
  *          here, the range does not cover the page, or it would have to be
- *          split without CAIRN_INTENT_MAP.
+ *          split without CAIRN_INTENT_MAP, or cannot be (32-bit, beyond 4 GiB).
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_cursor_resize(struct cairn_cursor *cursor, uint64_t page_bytes);

@@ -11,7 +11,8 @@ static bool is_part(const struct cairn_cursor *cursor, uint64_t bytes)
     return bytes <= cursor->left && (bytes & (CAIRN_FRAME_SIZE - 1)) == 0;
 }
 
-static bool are_allowed(const struct cairn_cursor *cursor, unsigned rights)
+static bool are_allowed(const struct cairn_cursor *cursor, uint64_t bytes,
+                        unsigned rights)
 {
     const struct cairn_pagetable *table = cursor->table;
     const unsigned both = CAIRN_PAGE_WRITE | CAIRN_PAGE_EXEC;
@@ -19,6 +20,10 @@ static bool are_allowed(const struct cairn_cursor *cursor, unsigned rights)
     if ((rights & ~CAIRN_PAGE_RIGHTS) != 0)
         return false;
     if (table->config.is_w_xor_x && (rights & both) == both)
+        return false;
+    /* Tables on the way there would not let a process through. */
+    if ((rights & CAIRN_PAGE_USER) != 0 && bytes > 0 &&
+        cursor->at + (bytes - 1) >= table->config.user_end)
         return false;
     /* Unlinking the tables of a process does not look for such pages. */
     return (rights & CAIRN_PAGE_GLOBAL) == 0 ||
@@ -53,12 +58,29 @@ static struct supply supply_of(const struct cairn_cursor *cursor,
     return supply;
 }
 
-static bool is_policy(const struct cairn_cursor *cursor,
+static bool is_policy(const struct cairn_cursor *cursor, uint64_t bytes,
                       const struct cairn_page_policy *policy)
 {
-    return are_allowed(cursor, policy->rights) &&
+    return are_allowed(cursor, bytes, policy->rights) &&
            (unsigned)policy->cache < CAIRN_CACHE_COUNT &&
+           (unsigned)policy->existing <= CAIRN_EXISTING_PANIC &&
            (policy->page_limit == 0 || policy->page_limit >= CAIRN_FRAME_SIZE);
+}
+
+/* Has one of these slots of a 32-bit root a table that stays there? */
+static bool has_kept(const struct cairn_cursor *cursor, uint64_t bytes)
+{
+    const struct cairn_pagetable *table = cursor->table;
+    uint64_t large = cairn__span(table->format, 2);
+
+    for (uint64_t i = 0; i < bytes; i += large) {
+        const struct cairn_table *child = cairn__table_child(
+            table->root, cairn__index(table->format, 2, cursor->at + i));
+
+        if (child != NULL && child->is_kept)
+            return true;
+    }
+    return false;
 }
 
 /*
@@ -78,8 +100,51 @@ static bool is_addressable(const struct cairn_cursor *cursor, uint64_t phys,
            (table->config.features.has_pse36 &&
             (table->leaf_levels >> 2 & 1) != 0 && page_limit > large &&
             ((cursor->at | phys | bytes) & large) == 0 &&
-            !cairn__cursor_has_kept(cursor, 2));
+            !has_kept(cursor, bytes));
 }
+
+/* ---- Where pages are cut ------------------------------------------------- */
+
+/* Are there tables to split a page there, where an operation begins or ends? */
+static bool is_reserved(const struct cairn_cursor *cursor, uint64_t va)
+{
+    return (cursor->intent == CAIRN_INTENT_MAP && cursor->large == 0) ||
+           va == cursor->first || va == cursor->at + cursor->left;
+}
+
+/* Can that page be mapped in small ones? */
+static bool is_divisible(const struct cairn_cursor *cursor,
+                         const struct cairn_mapping *page)
+{
+    return cursor->table->format->entry_bytes == 8 ||
+           page->phys.value >> 32 == 0;
+}
+
+/* Can a page that is only partly in the next `bytes` be split? */
+static bool can_cut(struct cairn_cursor *cursor, uint64_t bytes)
+{
+    bool is_narrow = cursor->table->format->entry_bytes == 4;
+    uint64_t end = cursor->at + bytes;
+    struct cairn_mapping page;
+
+    if (bytes == 0)
+        return true;
+    if (is_narrow || !is_reserved(cursor, cursor->at)) {
+        cairn__walk_look(cursor, cursor->at, &page);
+        if (page.is_mapped && (cursor->at & (page.page_bytes - 1)) != 0 &&
+            !(is_reserved(cursor, cursor->at) && is_divisible(cursor, &page)))
+            return false;
+    }
+    if (is_narrow || !is_reserved(cursor, end)) {
+        cairn__walk_look(cursor, end - CAIRN_FRAME_SIZE, &page);
+        if (page.is_mapped && page.bytes > CAIRN_FRAME_SIZE &&
+            !(is_reserved(cursor, end) && is_divisible(cursor, &page)))
+            return false;
+    }
+    return true;
+}
+
+/* ---- Operations ---------------------------------------------------------- */
 
 /* Make room as the policy says, without moving. */
 static enum cairn_status make_room(struct cairn_cursor *cursor, uint64_t bytes,
@@ -90,8 +155,13 @@ static enum cairn_status make_room(struct cairn_cursor *cursor, uint64_t bytes,
 
     if (cairn__walk_hole(cursor, at, bytes) == bytes)
         return CAIRN_OK;
+    if (existing == CAIRN_EXISTING_PANIC)
+        cairn__panic("something is mapped at %#llx already",
+                     (unsigned long long)at);
     if (existing != CAIRN_EXISTING_REPLACE)
         return CAIRN_IN_USE;
+    if (!can_cut(cursor, bytes))
+        return CAIRN_BAD_ARGUMENT;
     cairn__walk_unmap(cursor, bytes);
     cursor->at = at;
     cursor->left = left;
@@ -117,7 +187,7 @@ enum cairn_status cairn_cursor_map(struct cairn_cursor *cursor, cairn_phys phys,
     enum cairn_status status;
 
     if (cursor->intent != CAIRN_INTENT_MAP || !is_part(cursor, bytes) ||
-        !is_policy(cursor, policy) ||
+        !is_policy(cursor, bytes, policy) ||
         (phys.value & (CAIRN_FRAME_SIZE - 1)) != 0)
         return CAIRN_BAD_ARGUMENT;
     supply = supply_of(cursor, policy);
@@ -171,7 +241,8 @@ cairn_cursor_map_frames(struct cairn_cursor *cursor, const cairn_pfn *frames,
     enum cairn_status status;
 
     if (cursor->intent != CAIRN_INTENT_MAP ||
-        count > cursor->left >> CAIRN_FRAME_SHIFT || !is_policy(cursor, policy))
+        count > cursor->left >> CAIRN_FRAME_SHIFT ||
+        !is_policy(cursor, bytes, policy))
         return CAIRN_BAD_ARGUMENT;
     /* What is replaced cannot be brought back; so look first. */
     if (policy->existing == CAIRN_EXISTING_REPLACE &&
@@ -189,7 +260,8 @@ cairn_cursor_map_frames(struct cairn_cursor *cursor, const cairn_pfn *frames,
 enum cairn_status cairn_cursor_unmap(struct cairn_cursor *cursor,
                                      uint64_t bytes)
 {
-    if (cursor->intent == CAIRN_INTENT_LOOK || !is_part(cursor, bytes))
+    if (cursor->intent == CAIRN_INTENT_LOOK || !is_part(cursor, bytes) ||
+        !can_cut(cursor, bytes))
         return CAIRN_BAD_ARGUMENT;
     cairn__walk_unmap(cursor, bytes);
     return CAIRN_OK;
@@ -201,7 +273,7 @@ enum cairn_status cairn_cursor_protect(struct cairn_cursor *cursor,
     struct change change = {0};
 
     if (cursor->intent == CAIRN_INTENT_LOOK || !is_part(cursor, bytes) ||
-        !are_allowed(cursor, rights))
+        !are_allowed(cursor, bytes, rights) || !can_cut(cursor, bytes))
         return CAIRN_BAD_ARGUMENT;
     change.set = bits_of(cursor->table, rights);
     change.clear = (CAIRN__ENTRY_RW | CAIRN__ENTRY_US | CAIRN__ENTRY_G |
@@ -223,7 +295,7 @@ enum cairn_status cairn_cursor_harvest(
     };
 
     if (cursor->intent == CAIRN_INTENT_LOOK || !is_part(cursor, bytes) ||
-        seen == NULL)
+        seen == NULL || !can_cut(cursor, bytes))
         return CAIRN_BAD_ARGUMENT;
     cairn__walk_change(cursor, bytes, &change);
     return CAIRN_OK;

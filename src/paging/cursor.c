@@ -135,13 +135,14 @@ static struct cairn_table *find_top(const struct cairn_cursor *cursor,
 {
     const struct cairn__paging_format *format = cursor->table->format;
     struct cairn_table *table = cursor->table->root;
-    uint64_t more = cursor->intent == CAIRN_INTENT_LOOK ? 0 : 1;
+    bool is_look = cursor->intent == CAIRN_INTENT_LOOK;
 
     for (*level = format->levels; *level > cursor->lowest; (*level)--) {
         uint64_t span = cairn__span(format, *level);
         struct cairn_table *child;
 
-        if ((cursor->at & (span - 1)) + cursor->left + more > span)
+        if ((cursor->at & (span - 1)) + cursor->left > span ||
+            (cursor->left == span && !is_look))
             break;
         child =
             cairn__table_child(table, cairn__index(format, *level, cursor->at));
@@ -198,6 +199,7 @@ static void start(struct cairn_cursor *cursor, struct cairn_pagetable *table,
                   uint64_t at, uint64_t bytes)
 {
     cursor->table = table;
+    cursor->first = at;
     cursor->at = at;
     cursor->left = bytes;
     cursor->lowest = 1;
@@ -432,7 +434,7 @@ static bool is_common(const struct cairn_pagetable *table, uint64_t va)
 static void note_structure(struct cairn_cursor *cursor, uint64_t va,
                            uint64_t bytes)
 {
-    cursor->gather.is_global |= is_common(cursor->table, va);
+    cursor->gather.is_global |= is_common(cursor->table, va + (bytes - 1));
     cairn__tlb_note(&cursor->gather, va, bytes, CAIRN_FRAME_SIZE);
 }
 

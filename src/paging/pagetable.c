@@ -32,8 +32,9 @@ static void choose_bits(struct cairn_pagetable *table)
         table->leaf_levels &= ~(1u << 2);
     table->phys_end = (uint64_t)1 << cpu->phys_bits;
     table->frame_bits = (is_wide ? cpu->phys_bits : 32) - CAIRN_FRAME_SHIFT;
-    if (!is_wide && !cpu->has_pse36)
-        table->phys_end = cairn__min(table->phys_end, (uint64_t)1 << 32);
+    if (!is_wide)
+        table->phys_end = cairn__min(table->phys_end,
+                                     (uint64_t)1 << (cpu->has_pse36 ? 40 : 32));
 }
 
 static void use_window(struct cairn_pagetable *table)
@@ -115,6 +116,11 @@ void cairn_pagetable_destroy(struct cairn_pagetable *table)
         cairn__panic("page table %#llx destroyed while CPUs %#llx use it",
                      (unsigned long long)table->root->frame,
                      (unsigned long long)cpus);
+    if (__atomic_load_n(&table->sharer_count, __ATOMIC_RELAXED) != 0)
+        cairn__panic("page table %#llx destroyed while others share its tables",
+                     (unsigned long long)table->root->frame);
+    if (table->common != NULL)
+        __atomic_fetch_sub(&table->common->sharer_count, 1, __ATOMIC_RELAXED);
     for (uint64_t i = 0; i < table->common_bytes >> shift; i++)
         cairn__table_set_child(table->root,
                                cairn__index(format, format->levels,
@@ -195,6 +201,8 @@ static enum cairn_status check_slots(const struct cairn_pagetable *table,
         const struct cairn_table *child =
             cairn__table_child(other->root, index);
 
+        if (start + at - other->common_start < other->common_bytes)
+            return CAIRN_BAD_ARGUMENT;
         if (child == NULL || !child->is_kept)
             return CAIRN_NOT_FOUND;
         if (cairn__entry_load(format, table->root->entries, index) != 0)
@@ -203,22 +211,16 @@ static enum cairn_status check_slots(const struct cairn_pagetable *table,
     return CAIRN_OK;
 }
 
-enum cairn_status cairn_pagetable_share(struct cairn_pagetable *table,
-                                        struct cairn_pagetable *other,
-                                        cairn_va start, uint64_t bytes)
+/* The root is locked. */
+static void link_slots(struct cairn_pagetable *table,
+                       const struct cairn_pagetable *other, uint64_t start,
+                       uint64_t bytes)
 {
     const struct cairn__paging_format *format = table->format;
-    enum cairn_status status;
 
-    if (table == other || format != other->format || table->common_bytes != 0 ||
-        !are_slots(table, start.value, bytes))
-        return CAIRN_BAD_ARGUMENT;
-    status = check_slots(table, other, start.value, bytes);
-    if (status != CAIRN_OK)
-        return status;
     for (uint64_t at = 0; at < bytes;
          at += cairn__span(format, format->levels)) {
-        unsigned index = cairn__index(format, format->levels, start.value + at);
+        unsigned index = cairn__index(format, format->levels, start + at);
 
         cairn__entry_store(
             format, table->root->entries, index,
@@ -227,10 +229,45 @@ enum cairn_status cairn_pagetable_share(struct cairn_pagetable *table,
                                cairn__table_child(other->root, index));
         table->root->live++;
     }
-    table->common = other;
-    table->common_start = start.value;
-    table->common_bytes = bytes;
-    return CAIRN_OK;
+}
+
+/* As for a table that is linked: CPUs have a bare root in registers. */
+static void flush_slots(struct cairn_pagetable *table)
+{
+    struct cairn__gather gather = {.is_needed = true, .is_full = true};
+
+    if (table->format->has_bare_root)
+        cairn__tlb_flush(table, &gather);
+}
+
+enum cairn_status cairn_pagetable_share(struct cairn_pagetable *table,
+                                        struct cairn_pagetable *other,
+                                        cairn_va start, uint64_t bytes)
+{
+    uint64_t offset = start.value - other->common_start;
+    enum cairn_status status;
+    unsigned long irq;
+
+    if (offset < other->common_bytes && bytes <= other->common_bytes - offset)
+        other = other->common;
+    if (table == other || table->format != other->format ||
+        table->common_bytes != 0 || !are_slots(table, start.value, bytes) ||
+        start.value < other->config.user_end)
+        return CAIRN_BAD_ARGUMENT;
+    irq = cairn_platform_irq_save();
+    cairn__table_lock(table->root);
+    status = check_slots(table, other, start.value, bytes);
+    if (status == CAIRN_OK) {
+        link_slots(table, other, start.value, bytes);
+        flush_slots(table);
+        table->common = other;
+        table->common_start = start.value;
+        table->common_bytes = bytes;
+        __atomic_fetch_add(&other->sharer_count, 1, __ATOMIC_RELAXED);
+    }
+    cairn__table_unlock(table->root);
+    cairn_platform_irq_restore(irq);
+    return status;
 }
 
 /* ---- Verify -------------------------------------------------------------- */

@@ -168,6 +168,18 @@ static enum cairn_status enlarge(struct cairn_cursor *cursor,
                 cairn__index(cursor->table->format, wanted, cursor->at));
 }
 
+/* Are there tables for that, and entries that can say where the parts are? */
+static bool can_split(struct cairn_cursor *cursor)
+{
+    struct cairn_mapping page;
+
+    if (cursor->intent != CAIRN_INTENT_MAP || cursor->large != 0)
+        return false;
+    cairn__walk_look(cursor, cursor->at, &page);
+    return cursor->table->format->entry_bytes == 8 ||
+           page.phys.value >> 32 == 0;
+}
+
 enum cairn_status cairn_cursor_resize(struct cairn_cursor *cursor,
                                       uint64_t page_bytes)
 {
@@ -184,7 +196,7 @@ enum cairn_status cairn_cursor_resize(struct cairn_cursor *cursor,
         return CAIRN_NOT_FOUND;
     if (table->level < wanted)
         return enlarge(cursor, table, wanted);
-    if (table->level > wanted && cursor->intent != CAIRN_INTENT_MAP)
+    if (table->level > wanted && !can_split(cursor))
         return CAIRN_BAD_ARGUMENT;
     for (; table->level > wanted; table = lowest(cursor))
         cairn__cursor_split(cursor, table,

@@ -79,7 +79,9 @@ static enum cairn_status take_frame(struct cairn_pagetable *pagetable,
         return status;
     *phys = cairn_phys_of(pfn).value;
     *memory = cairn__table_reach(pagetable, *phys);
-    if (*memory != NULL && *phys < pagetable->phys_end)
+    /* Entries of 32 bits refer to tables below 4 GiB only. */
+    if (*memory != NULL && *phys < pagetable->phys_end &&
+        (pagetable->format->entry_bytes == 8 || *phys >> 32 == 0))
         return CAIRN_OK;
     give_frame(pagetable, *phys);
     return CAIRN_NOT_REACHABLE;

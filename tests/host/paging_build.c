@@ -21,6 +21,8 @@ static unsigned left_to_fail;
 
 static enum cairn_status alloc(void *context, cairn_pfn *out)
 {
+    uint64_t phys;
+
     (void)context;
     if (left_to_fail == 0 || out_count == PAGING_FRAMES)
         return CAIRN_NO_MEMORY;
@@ -30,9 +32,10 @@ static enum cairn_status alloc(void *context, cairn_pfn *out)
         next_frame = (next_frame + 1) % PAGING_FRAMES;
     is_out[next_frame] = true;
     out_count++;
-    *out = cairn_pfn_of(
-        cairn_phys_make(FRAMES_BASE + next_frame * CAIRN_FRAME_SIZE));
+    phys = FRAMES_BASE + next_frame * CAIRN_FRAME_SIZE;
+    *out = cairn_pfn_of(cairn_phys_make(phys));
     next_frame = (next_frame + 1) % PAGING_FRAMES;
+    memset(sim_ram_at(phys, CAIRN_FRAME_SIZE), 0xa5, (size_t)CAIRN_FRAME_SIZE);
     return CAIRN_OK;
 }
 
@@ -117,6 +120,11 @@ void paging_machine(enum cairn_paging_mode mode)
 void paging_start(enum cairn_paging_mode mode)
 {
     paging_machine(mode);
+    paging_start_configured();
+}
+
+void paging_start_configured(void)
+{
     CHECK_EQ(cairn_pagetable_init(&home, &paging.config), CAIRN_OK);
     home_frames = out_count;
     CHECK_EQ(cairn_pagetable_init(&paging.table, &paging.config), CAIRN_OK);
@@ -151,4 +159,114 @@ void paging_fail_after(unsigned count)
 uint64_t paging_large(void)
 {
     return cairn__span(paging.table.format, 2);
+}
+
+/* ---- A cursor each ------------------------------------------------------- */
+
+enum cairn_status paging_map(uint64_t va, uint64_t phys, uint64_t bytes,
+                             unsigned rights)
+{
+    const struct cairn_page_policy policy = {.rights = rights};
+    struct cairn_cursor cursor;
+    enum cairn_status status = cairn_cursor_begin(
+        &cursor, &paging.table, cairn_va_make(va), bytes, CAIRN_INTENT_MAP);
+
+    if (status != CAIRN_OK)
+        return status;
+    status = cairn_cursor_map(&cursor, cairn_phys_make(phys), bytes, &policy);
+    cairn_cursor_end(&cursor);
+    return status;
+}
+
+enum cairn_status paging_unmap(uint64_t va, uint64_t bytes)
+{
+    struct cairn_cursor cursor;
+    enum cairn_status status = cairn_cursor_begin(
+        &cursor, &paging.table, cairn_va_make(va), bytes, CAIRN_INTENT_CHANGE);
+
+    if (status != CAIRN_OK)
+        return status;
+    status = cairn_cursor_unmap(&cursor, bytes);
+    cairn_cursor_end(&cursor);
+    return status;
+}
+
+enum cairn_status paging_protect(uint64_t va, uint64_t bytes, unsigned rights)
+{
+    struct cairn_cursor cursor;
+    enum cairn_status status = cairn_cursor_begin(
+        &cursor, &paging.table, cairn_va_make(va), bytes, CAIRN_INTENT_CHANGE);
+
+    if (status != CAIRN_OK)
+        return status;
+    status = cairn_cursor_protect(&cursor, bytes, rights);
+    cairn_cursor_end(&cursor);
+    return status;
+}
+
+enum cairn_status paging_resize(uint64_t va, uint64_t page_bytes)
+{
+    struct cairn_cursor cursor;
+    enum cairn_status status =
+        cairn_cursor_begin(&cursor, &paging.table, cairn_va_make(va),
+                           page_bytes, CAIRN_INTENT_MAP);
+
+    if (status != CAIRN_OK)
+        return status;
+    status = cairn_cursor_resize(&cursor, page_bytes);
+    cairn_cursor_end(&cursor);
+    return status;
+}
+
+/* ---- Questions ----------------------------------------------------------- */
+
+bool paging_look(uint64_t va, struct sim_mmu_view *view)
+{
+    return sim_mmu_look(cairn_pagetable_root(&paging.table).value, va, view);
+}
+
+void paging_expect(uint64_t va, uint64_t phys, uint64_t page_bytes)
+{
+    struct sim_mmu_view view;
+    cairn_phys out;
+
+    CHECK(paging_look(va, &view));
+    CHECK_EQ(view.phys, phys);
+    CHECK_EQ(view.bytes, page_bytes);
+    CHECK(cairn_pagetable_translate(&paging.table, cairn_va_make(va), &out));
+    CHECK_EQ(out.value, phys);
+}
+
+void paging_expect_hole(uint64_t va)
+{
+    struct sim_mmu_view view;
+    cairn_phys out = {12345};
+
+    CHECK(!paging_look(va, &view));
+    CHECK(!cairn_pagetable_translate(&paging.table, cairn_va_make(va), &out));
+    CHECK_EQ(out.value, 12345);
+}
+
+bool paging_can(unsigned cpu, uint64_t va, enum sim_mmu_kind kind)
+{
+    const struct sim_mmu_access access = {.va = va, .kind = kind, .ac = true};
+    struct sim_mmu_result result;
+
+    sim_mmu_access(cpu, &access, &result);
+    if (!result.is_ok)
+        sim_mmu_access(cpu, &access, &result);
+    return result.is_ok;
+}
+
+void paging_verify(void)
+{
+    uint64_t root = cairn_pagetable_root(&paging.table).value;
+    char text[128];
+
+    CHECK_EQ(cairn_pagetable_check(&paging.table), 0);
+    if (sim_mmu_lint(root, text, sizeof(text)) != 0)
+        test_fail(__FILE__, __LINE__, "lint: %s", text);
+    CHECK_EQ(sim_mmu_count_tables(root), paging.table.table_count);
+    CHECK_EQ(paging_frames_out(),
+             paging.table.table_count + paging.table.aside_count);
 }

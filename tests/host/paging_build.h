@@ -28,6 +28,9 @@ void paging_machine(enum cairn_paging_mode mode);
 /* The same with an empty page table, active on CPU 0. */
 void paging_start(enum cairn_paging_mode mode);
 
+/* The same after paging_machine, with what has become of paging.config. */
+void paging_start_configured(void);
+
 /* Destroy it; every frame has come back. */
 void paging_end(void);
 
@@ -39,5 +42,31 @@ void paging_fail_after(unsigned count);
 
 /* Bytes of a large page of the mode, level 2. */
 uint64_t paging_large(void);
+
+/* ---- A cursor each ------------------------------------------------------- */
+
+#define PAGING_RW (CAIRN_PAGE_WRITE | CAIRN_PAGE_EXEC)
+
+/* In the largest pages that go; FAIL where something is mapped. */
+enum cairn_status paging_map(uint64_t va, uint64_t phys, uint64_t bytes,
+                             unsigned rights);
+enum cairn_status paging_unmap(uint64_t va, uint64_t bytes);
+enum cairn_status paging_protect(uint64_t va, uint64_t bytes, unsigned rights);
+enum cairn_status paging_resize(uint64_t va, uint64_t page_bytes);
+
+/* ---- Questions ----------------------------------------------------------- */
+
+/* What the CPU's walker finds; false: nothing. */
+bool paging_look(uint64_t va, struct sim_mmu_view *view);
+
+/* It is mapped there to `phys`, in pages of that size, for both views. */
+void paging_expect(uint64_t va, uint64_t phys, uint64_t page_bytes);
+void paging_expect_hole(uint64_t va);
+
+/* Can that CPU do it?  Through its caches; a spurious fault is tried again. */
+bool paging_can(unsigned cpu, uint64_t va, enum sim_mmu_kind kind);
+
+/* No invariant is broken, no reserved bit is set, and no frame is missing. */
+void paging_verify(void);
 
 #endif
