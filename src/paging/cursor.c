@@ -720,24 +720,57 @@ static void tell_of(struct cairn_cursor *cursor, uint64_t va, unsigned level,
     cursor->gather.mappings[cursor->gather.mapping_count++] = mapping;
 }
 
-/* Forget the children of a detached table, and tell of its leaves. */
-static void strip(struct cairn_cursor *cursor, struct cairn_table *table)
+/* One entry of a detached table of level 2 or more that is no child. */
+static void tell_leaf(struct cairn_cursor *cursor,
+                      const struct cairn_table *table, unsigned index)
 {
     const struct cairn__paging_format *format = cursor->table->format;
+    uint64_t entry = cairn__entry_load(format, table->entries, index);
     uint64_t span = cairn__span(format, table->level);
 
-    if (table->live == 0 || (table->level == 1 && cursor->removed == NULL))
-        return;
+    if (entry != 0)
+        tell_of(cursor, table->first + index * span, table->level, entry);
+}
+
+/* Tell of the leaves of a detached table of level 1, run by run. */
+static void tell_leaves(struct cairn_cursor *cursor,
+                        const struct cairn_table *table)
+{
+    const struct cairn__paging_format *format = cursor->table->format;
+    struct cairn__gather *gather = &cursor->gather;
+    uint64_t span = cairn__span(format, table->level);
+    uint64_t next = 0; /* the entry that goes on with the last one's run */
+
     for (unsigned i = 0; i < cairn__fanout(format, table->level); i++) {
         uint64_t entry = cairn__entry_load(format, table->entries, i);
 
-        if (table->level > 1 && cairn__table_child(table, i) != NULL) {
-            strip(cursor, cairn__table_child(table, i));
-            cairn__table_set_child(table, i, NULL);
-        } else if (entry != 0 && cursor->removed != NULL) {
+        if (entry != 0 && entry == next)
+            gather->mappings[gather->mapping_count - 1].bytes += span;
+        else if (entry != 0)
             tell_of(cursor, table->first + i * span, table->level, entry);
-        }
+        next = entry == 0 ? 0 : entry + span;
     }
+}
+
+/* Forget the children of a detached table, and tell of its leaves. */
+static void strip(struct cairn_cursor *cursor, struct cairn_table *table)
+{
+    unsigned fanout = cairn__fanout(cursor->table->format, table->level);
+
+    if (table->live == 0)
+        return;
+    for (unsigned i = 0; i < fanout && table->level > 1; i++) {
+        struct cairn_table *child = cairn__table_child(table, i);
+
+        if (child == NULL && cursor->removed != NULL)
+            tell_leaf(cursor, table, i);
+        if (child == NULL)
+            continue;
+        strip(cursor, child);
+        cairn__table_set_child(table, i, NULL);
+    }
+    if (table->level == 1 && cursor->removed != NULL)
+        tell_leaves(cursor, table);
 }
 
 /* What was detached becomes reserve; it is no longer among the locked. */

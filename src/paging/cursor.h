@@ -54,19 +54,14 @@ uint64_t cairn__walk_hole(struct cairn_cursor *cursor, uint64_t va,
 void cairn__walk_look(struct cairn_cursor *cursor, uint64_t va,
                       struct cairn_mapping *out);
 
-enum cairn__translation {
-    CAIRN__TRANSLATION_NONE,
-    CAIRN__TRANSLATION_FOUND,
-    CAIRN__TRANSLATION_UNKNOWN /* a table is not in the window */
-};
-
-/* Through the page table's window; or by cairn_platform_phys_to_virt. */
-enum cairn__translation
-cairn__walk_translate(const struct cairn_pagetable *table, uint64_t va,
-                      uint64_t *out);
-enum cairn__translation
-cairn__walk_translate_slowly(const struct cairn_pagetable *table, uint64_t va,
-                             uint64_t *out);
+/*
+ * Without a lock.  The first knows small pages below tables in the window only;
+ * false: it is something else.  The second is for all; false: not mapped.
+ */
+bool cairn__walk_translate(const struct cairn_pagetable *table, uint64_t va,
+                           uint64_t *out);
+bool cairn__walk_translate_any(const struct cairn_pagetable *table, uint64_t va,
+                               uint64_t *out);
 
 /* ---- For all ------------------------------------------------------------- */
 

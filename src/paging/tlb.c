@@ -21,6 +21,7 @@
  */
 #include "paging/tlb.h"
 
+#include "arch_fence.h"
 #include "arch_relax.h"
 #include "arch_tlb.h"
 #include "base/bits.h"
@@ -149,7 +150,7 @@ void cairn__tlb_flush(struct cairn_pagetable *table,
     if (!gather->is_needed)
         return;
     /* The changes before the look at who could have cached the former ones. */
-    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    cairn__arch_fence();
     cpus = others(table, gather, cpu);
     job->table = table;
     job->gather = gather;

@@ -40,6 +40,7 @@ CAIRN_INLINE struct cairn_table *walk_to(format_ptr format,
 {
     struct cairn_table *table = cursor->top;
 
+#pragma GCC unroll 5
     for (unsigned level = format->levels; level > 1; level--) {
         struct cairn_table *child;
 
@@ -174,30 +175,26 @@ CAIRN_INLINE unsigned level_for(format_ptr format,
 CAIRN_INLINE void fill(format_ptr format, unsigned level, struct place place,
                        unsigned count, struct supply *supply)
 {
-    struct cairn_table *table = place.table;
-    unsigned index = place.index;
+    void *row = (char *)place.table->entries +
+                (size_t)place.index * format->entry_bytes;
+    const cairn_pfn *frames = supply->frames;
+    uint64_t kind = supply->kind;
+    uint64_t phys = supply->phys;
     uint64_t step = cairn__span(format, level);
 
-    if (supply->frames != NULL) {
+    if (frames != NULL) {
         for (unsigned i = 0; i < count; i++)
-            cairn__entry_store(format, table->entries, index + i,
-                               cairn_phys_of(supply->frames[i]).value |
-                                   supply->kind);
+            cairn__entry_store(format, row, i,
+                               cairn_phys_of(frames[i]).value | kind);
         supply->frames += count;
-    } else if (level == 1) {
-        uint64_t entry = supply->phys | supply->kind;
-
-        for (unsigned i = 0; i < count; i++, entry += step)
-            cairn__entry_store(format, table->entries, index + i, entry);
     } else {
         for (unsigned i = 0; i < count; i++)
-            cairn__entry_store(format, table->entries, index + i,
-                               cairn__leaf_make(format, level,
-                                                supply->phys + i * step,
-                                                supply->kind));
+            cairn__entry_store(
+                format, row, i,
+                cairn__leaf_make(format, level, phys + i * step, kind));
     }
     supply->phys += count * step;
-    table->live = (uint16_t)(table->live + count);
+    place.table->live = (uint16_t)(place.table->live + count);
 }
 
 /*
@@ -487,39 +484,63 @@ CAIRN_INLINE void walk_look(format_ptr format, struct cairn_cursor *cursor,
 /*
  * As the CPU's walker does it.  A table may be given back on the way, and its
  * frame be anything by then; cairn_pagetable_translate notices that and comes
- * again, so what is read here is not a race that matters.  `has_window`: all
- * tables are in the page table's window, or it is UNKNOWN.
+ * again, so what is read here is not a race that matters.
+ *
+ * This is the common case: small pages, and all tables in the window.  False:
+ * it is another.
  */
-CAIRN_INLINE enum cairn__translation
-walk_translate(format_ptr format, const struct cairn_pagetable *table,
-               uint64_t va, bool has_window, uint64_t *out)
+CAIRN_INLINE bool walk_translate(format_ptr format,
+                                 const struct cairn_pagetable *table,
+                                 uint64_t va, uint64_t *out)
+{
+    const void *entries = table->root->entries;
+    uintptr_t base = table->window_base;
+    uint64_t limit = table->window_limit;
+    uint64_t entry = 0;
+
+    if (!is_address(format, va))
+        return false;
+#pragma GCC unroll 5
+    for (unsigned level = format->levels; level > 0; level--) {
+        uint64_t seen = CAIRN__ENTRY_P | (level > 1 ? CAIRN__ENTRY_PS : 0);
+
+        entry =
+            cairn__entry_load(format, entries, cairn__index(format, level, va));
+        if ((entry & seen) != CAIRN__ENTRY_P)
+            return false;
+        entry &= CAIRN__ENTRY_ADDRESS;
+        if (level > 1 && entry >= limit)
+            return false;
+        entries = (const void *)(base + (uintptr_t)entry);
+    }
+    *out = entry | (va & (CAIRN_FRAME_SIZE - 1));
+    return true;
+}
+
+/* The same in all cases.  False: nothing is mapped there. */
+CAIRN_INLINE bool walk_translate_any(format_ptr format,
+                                     const struct cairn_pagetable *table,
+                                     uint64_t va, uint64_t *out)
 {
     const void *entries = table->root->entries;
 
-    if (!is_address(format, va))
-        return CAIRN__TRANSLATION_NONE;
     for (unsigned level = format->levels; level > 0; level--) {
         uint64_t entry =
             cairn__entry_load(format, entries, cairn__index(format, level, va));
         uint64_t span = cairn__span(format, level);
 
         if ((entry & CAIRN__ENTRY_P) == 0)
-            return CAIRN__TRANSLATION_NONE;
+            return false;
         if (level == 1 || ((format->leaf_levels >> level & 1) != 0 &&
                            (entry & CAIRN__ENTRY_PS) != 0)) {
             *out = cairn__leaf_phys(format, level, entry) | (va & (span - 1));
-            return CAIRN__TRANSLATION_FOUND;
+            return true;
         }
-        entry &= CAIRN__ENTRY_ADDRESS;
-        if (has_window && entry >= table->window_limit)
-            return CAIRN__TRANSLATION_UNKNOWN;
-        entries = has_window
-                      ? (const void *)(table->window_base + (uintptr_t)entry)
-                      : cairn__table_reach_slowly(entry);
-        if (!has_window && entries == NULL)
-            return CAIRN__TRANSLATION_NONE;
+        entries = cairn__table_reach(table, entry & CAIRN__ENTRY_ADDRESS);
+        if (entries == NULL)
+            return false;
     }
-    return CAIRN__TRANSLATION_NONE;
+    return false;
 }
 
 #endif

@@ -168,40 +168,38 @@ void cairn__walk_look(struct cairn_cursor *cursor, uint64_t va,
 }
 
 CAIRN_READS_AGAIN
-enum cairn__translation
-cairn__walk_translate(const struct cairn_pagetable *table, uint64_t va,
-                      uint64_t *out)
+bool cairn__walk_translate(const struct cairn_pagetable *table, uint64_t va,
+                           uint64_t *out)
 {
     switch (table->config.mode) {
     case CAIRN_PAGING_4LEVEL:
-        return walk_translate(&four_level, table, va, true, out);
+        return walk_translate(&four_level, table, va, out);
     case CAIRN_PAGING_5LEVEL:
-        return walk_translate(&five_level, table, va, true, out);
+        return walk_translate(&five_level, table, va, out);
     case CAIRN_PAGING_PAE:
-        return walk_translate(&pae, table, va, true, out);
+        return walk_translate(&pae, table, va, out);
     case CAIRN_PAGING_32BIT:
-        return walk_translate(&two_level, table, va, true, out);
+        return walk_translate(&two_level, table, va, out);
     default:
-        return walk_translate(&toy, table, va, true, out);
+        return walk_translate(&toy, table, va, out);
     }
 }
 
 CAIRN_READS_AGAIN
-enum cairn__translation
-cairn__walk_translate_slowly(const struct cairn_pagetable *table, uint64_t va,
-                             uint64_t *out)
+bool cairn__walk_translate_any(const struct cairn_pagetable *table, uint64_t va,
+                               uint64_t *out)
 {
     switch (table->config.mode) {
     case CAIRN_PAGING_4LEVEL:
-        return walk_translate(&four_level, table, va, false, out);
+        return walk_translate_any(&four_level, table, va, out);
     case CAIRN_PAGING_5LEVEL:
-        return walk_translate(&five_level, table, va, false, out);
+        return walk_translate_any(&five_level, table, va, out);
     case CAIRN_PAGING_PAE:
-        return walk_translate(&pae, table, va, false, out);
+        return walk_translate_any(&pae, table, va, out);
     case CAIRN_PAGING_32BIT:
-        return walk_translate(&two_level, table, va, false, out);
+        return walk_translate_any(&two_level, table, va, out);
     default:
-        return walk_translate(&toy, table, va, false, out);
+        return walk_translate_any(&toy, table, va, out);
     }
 }
 

@@ -131,7 +131,7 @@ CAIRN_TEST(D10_what_is_mapped_already_is_kept_replaced_or_panics)
              CAIRN_IN_USE);
     CHECK_EQ(seen(0, NULL), 0);
     CHECK_EQ(seen(0x1000, NULL), first.value);
-    CHECK_PANIC(map_again(second, &panic), "mapped already");
+    CHECK_PANIC(map_again(second, &panic), "is mapped at");
     CHECK_EQ(cairn_map_page(&paging.table, at(0x1000), second, &replace),
              CAIRN_OK);
     CHECK_EQ(seen(0x1000, NULL), second.value);
