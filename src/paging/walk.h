@@ -201,23 +201,23 @@ CAIRN_INLINE void fill(format_ptr format, unsigned level, struct place place,
  * Fill all of a table of level 1 that is not linked yet: no need to take care.
  * False: entries cannot say where all frames are.
  */
-CAIRN_INLINE bool fill_fresh(format_ptr format,
-                             const struct cairn_cursor *cursor,
-                             struct cairn_table *table, struct supply *supply)
+static CAIRN_NOINLINE bool fill_fresh(const struct cairn_cursor *cursor,
+                                      struct cairn_table *table,
+                                      unsigned fanout, struct supply *supply)
 {
-    unsigned fanout = cairn__fanout(format, 1);
+    const cairn_pfn *frames = supply->frames;
     uint64_t *entries = table->entries;
+    uint64_t kind = supply->kind;
     uint64_t all = 0;
 
-    if (supply->frames != NULL) {
+    if (frames != NULL) {
         for (unsigned i = 0; i < fanout; i++) {
-            all |= supply->frames[i].value;
-            entries[i] =
-                supply->frames[i].value << CAIRN_FRAME_SHIFT | supply->kind;
+            all |= frames[i].value;
+            entries[i] = frames[i].value << CAIRN_FRAME_SHIFT | kind;
         }
         supply->frames += fanout;
     } else {
-        uint64_t first = supply->phys | supply->kind;
+        uint64_t first = supply->phys | kind;
 
         for (unsigned i = 0; i < fanout; i++)
             entries[i] = first + i * CAIRN_FRAME_SIZE;
@@ -278,7 +278,7 @@ CAIRN_INLINE bool map_fresh(format_ptr format, struct cairn_cursor *cursor,
                             struct supply *supply, struct place fresh,
                             struct cairn_table *table)
 {
-    if (!fill_fresh(format, cursor, table, supply)) {
+    if (!fill_fresh(cursor, table, cairn__fanout(format, 1), supply)) {
         table->live = 0;
         table->is_stray = true; /* it comes back with the others */
         return false;
