@@ -155,9 +155,11 @@ static enum cairn_status make_room(struct cairn_cursor *cursor, uint64_t bytes,
 
     if (cairn__walk_hole(cursor, at, bytes) == bytes)
         return CAIRN_OK;
-    if (existing == CAIRN_EXISTING_PANIC)
-        cairn__panic("something is mapped at %#llx already",
+    if (existing == CAIRN_EXISTING_PANIC) {
+        cairn_cursor_end(cursor); /* whoever looks then holds no lock */
+        cairn__panic("something is mapped at %#llx or behind it",
                      (unsigned long long)at);
+    }
     if (existing != CAIRN_EXISTING_REPLACE)
         return CAIRN_IN_USE;
     if (!can_cut(cursor, bytes))
@@ -203,6 +205,9 @@ enum cairn_status cairn_cursor_map(struct cairn_cursor *cursor, cairn_phys phys,
     return status;
 }
 
+/* So many are in the cache when they are looked at again. */
+#define FEW 512
+
 /* Are they frames that entries of 4 KiB pages can say? */
 static bool are_frames(const struct cairn_cursor *cursor,
                        const cairn_pfn *frames, size_t count)
@@ -244,8 +249,8 @@ cairn_cursor_map_frames(struct cairn_cursor *cursor, const cairn_pfn *frames,
         count > cursor->left >> CAIRN_FRAME_SHIFT ||
         !is_policy(cursor, bytes, policy))
         return CAIRN_BAD_ARGUMENT;
-    /* What is replaced cannot be brought back; so look first. */
-    if (policy->existing == CAIRN_EXISTING_REPLACE &&
+    /* What is replaced cannot be brought back; so look at all of them first. */
+    if ((policy->existing == CAIRN_EXISTING_REPLACE || count <= FEW) &&
         !are_frames(cursor, frames, count))
         return CAIRN_BAD_ARGUMENT;
     supply = supply_of(cursor, policy);

@@ -11,16 +11,6 @@
 
 /* ---- Map ----------------------------------------------------------------- */
 
-/* The transaction is over; say how it went. */
-static enum cairn_status judge(enum cairn_status status, cairn_va va,
-                               const struct cairn_page_policy *policy)
-{
-    if (status == CAIRN_IN_USE && policy->existing == CAIRN_EXISTING_PANIC)
-        cairn__panic("mapped already: address %#llx or one behind it",
-                     (unsigned long long)va.value);
-    return status;
-}
-
 static enum cairn_status map_run(struct cairn_pagetable *table, cairn_va va,
                                  struct cairn_phys_range phys,
                                  const struct cairn_page_policy *policy)
@@ -35,7 +25,7 @@ static enum cairn_status map_run(struct cairn_pagetable *table, cairn_va va,
     status = cairn_cursor_map(&cursor, phys.start, cairn_phys_range_bytes(phys),
                               policy);
     cairn_cursor_end(&cursor);
-    return judge(status, va, policy);
+    return status;
 }
 
 enum cairn_status cairn_map_range(struct cairn_pagetable *table, cairn_va va,
@@ -102,7 +92,7 @@ enum cairn_status cairn_map_frames(struct cairn_pagetable *table, cairn_va va,
         return status;
     status = cairn_cursor_map_frames(&cursor, frames, count, policy);
     cairn_cursor_end(&cursor);
-    return judge(status, va, policy);
+    return status;
 }
 
 enum cairn_status cairn_map_identity(struct cairn_pagetable *table,
