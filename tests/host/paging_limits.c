@@ -6,6 +6,7 @@
 #include <pthread.h>
 
 #define KIB4 CAIRN_FRAME_SIZE
+#define MIB2 (2 * CAIRN_MIB)
 
 struct space {
     enum cairn_paging_mode mode;
@@ -293,6 +294,23 @@ CAIRN_TEST(D7_configurations_that_init_refuses)
     paging.config.features.phys_bits = 40;
     paging.config.mode = CAIRN_PAGING_MODES;
     CHECK_EQ(cairn_pagetable_init(&table, &paging.config), CAIRN_BAD_ARGUMENT);
+    paging_end();
+}
+
+CAIRN_TEST(D11_only_what_is_alike_is_joined)
+{
+    uint64_t va = CAIRN_GIB;
+
+    paging_start(CAIRN_PAGING_4LEVEL);
+    CHECK_EQ(paging_map(va, 4 * MIB2, MIB2, CAIRN_PAGE_WRITE), CAIRN_OK);
+    CHECK_EQ(paging_protect(va + 300 * KIB4, KIB4, 0), CAIRN_OK);
+    CHECK_EQ(paging_resize(va, MIB2), CAIRN_NOT_FOUND);
+    CHECK_EQ(paging_protect(va, MIB2, CAIRN_PAGE_WRITE), CAIRN_OK);
+    CHECK_EQ(paging_unmap(va + 511 * KIB4, KIB4), CAIRN_OK);
+    CHECK_EQ(paging_resize(va, MIB2), CAIRN_NOT_FOUND);
+    CHECK_EQ(paging_map(va + 511 * KIB4, 0, KIB4, CAIRN_PAGE_WRITE), CAIRN_OK);
+    CHECK_EQ(paging_resize(va, MIB2), CAIRN_NOT_FOUND);
+    paging_expect(va, 4 * MIB2, KIB4);
     paging_end();
 }
 

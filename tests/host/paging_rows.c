@@ -471,23 +471,6 @@ CAIRN_TEST(D11_splitting_keeps_the_other_parts)
     paging_end();
 }
 
-CAIRN_TEST(D11_only_what_is_alike_is_joined)
-{
-    uint64_t va = CAIRN_GIB;
-
-    paging_start(CAIRN_PAGING_4LEVEL);
-    CHECK_EQ(paging_map(va, 4 * MIB2, MIB2, CAIRN_PAGE_WRITE), CAIRN_OK);
-    CHECK_EQ(paging_protect(va + 300 * KIB4, KIB4, 0), CAIRN_OK);
-    CHECK_EQ(paging_resize(va, MIB2), CAIRN_NOT_FOUND);
-    CHECK_EQ(paging_protect(va, MIB2, CAIRN_PAGE_WRITE), CAIRN_OK);
-    CHECK_EQ(paging_unmap(va + 511 * KIB4, KIB4), CAIRN_OK);
-    CHECK_EQ(paging_resize(va, MIB2), CAIRN_NOT_FOUND);
-    CHECK_EQ(paging_map(va + 511 * KIB4, 0, KIB4, CAIRN_PAGE_WRITE), CAIRN_OK);
-    CHECK_EQ(paging_resize(va, MIB2), CAIRN_NOT_FOUND);
-    paging_expect(va, 4 * MIB2, KIB4);
-    paging_end();
-}
-
 static unsigned told;
 static struct cairn_mapping last_told;
 
