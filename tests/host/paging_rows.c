@@ -437,7 +437,6 @@ CAIRN_TEST(D10_mapped_already_panics)
         status = cairn_cursor_map(&cursor, cairn_phys_make(0), KIB4, &policy),
         "mapped at 0x7fffe00000");
     CHECK_EQ(status, CAIRN_OK);
-    cairn_cursor_end(&cursor);
     paging_end();
 }
 
