@@ -15,7 +15,8 @@ extern struct cairn_pagetable cpus_tables[CPUS_TABLES];
 
 /*
  * A machine of that mode with an adversary, so many frames for pages (0: the
- * test adds memory itself), and empty page tables; all CPUs have loaded the first.
+ * test adds memory itself), and empty page tables; all CPUs have loaded the
+ * first.
  */
 void cpus_start(enum cairn_paging_mode mode, unsigned frame_count);
 
