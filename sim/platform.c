@@ -58,11 +58,10 @@ static bool are_off_on(struct sim_cpu *cpu)
 
 void sim_poll(void)
 {
-    uint32_t state = interrupts_off;
+    unsigned long state = cairn_platform_irq_save();
 
-    interrupts_off = 1;
     cairn_paging_interrupt();
-    interrupts_off = state;
+    cairn_platform_irq_restore(state);
 }
 
 /* Does no thread play it?  Its door is held. */
