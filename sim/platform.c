@@ -58,11 +58,10 @@ static bool are_off_on(struct sim_cpu *cpu)
 
 void sim_poll(void)
 {
-    uint32_t state = interrupts_off;
+    unsigned long state = cairn_platform_irq_save();
 
-    __atomic_store_n(&interrupts_off, 1, __ATOMIC_RELAXED);
     cairn_paging_interrupt();
-    __atomic_store_n(&interrupts_off, state, __ATOMIC_RELEASE);
+    cairn_platform_irq_restore(state);
 }
 
 /* Does no thread play it?  Its door is held. */

@@ -285,7 +285,9 @@ struct cairn_cursor {
     struct cairn__gather gather;
     /*
      * Told of what was unmapped, once no CPU can reach it: contiguous stretches
-     * with equal rights and flags.  May be NULL.  Set it after begin.
+     * with equal rights and flags.  May be NULL.  Set it after begin.  Tables
+     * are locked while it is called: it may free frames, but neither begin a
+     * cursor nor wait for another CPU.
      */
     void (*removed)(void *context, const struct cairn_mapping *mapping);
     void *context;
@@ -378,8 +380,9 @@ cairn_cursor_protect(struct cairn_cursor *cursor, uint64_t bytes,
 
 /*
  * Report pages of the next `bytes` that were accessed or written since, by
- * `seen`, and make them unaccessed and clean; move on.  Writes until the cursor
- * ends belong to what was reported: look at the pages after that.
+ * `seen`, and make them unaccessed and clean; move on.  CPUs may write through
+ * what they have cached until the cursor has ended: look at contents after it.
+ * `seen` may do what `removed` may.
  *
  * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT, as cairn_cursor_unmap.
  */

@@ -6,6 +6,7 @@
 #include "base/cpus.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -227,6 +228,8 @@ void cpus_end(void)
 /* ---- Threads ------------------------------------------------------------- */
 
 static void (*work_of_all)(unsigned cpu);
+static unsigned missing;
+static uint64_t seed;
 
 static void *be_cpu(void *argument)
 {
@@ -242,6 +245,8 @@ void cpus_run(void (*work)(unsigned cpu), unsigned count)
     pthread_t threads[SIM_CPUS];
 
     work_of_all = work;
+    missing = count;
+    seed = test_random();
     cpus_watch(240);
     for (uintptr_t i = 0; i < count; i++)
         CHECK_EQ(pthread_create(&threads[i], NULL, be_cpu, (void *)i), 0);
@@ -249,6 +254,20 @@ void cpus_run(void (*work)(unsigned cpu), unsigned count)
         CHECK_EQ(pthread_join(threads[i], NULL), 0);
     cpus_calm();
     sim_set_cpu(0);
+}
+
+void cpus_meet(void)
+{
+    __atomic_fetch_sub(&missing, 1, __ATOMIC_ACQ_REL);
+    while (__atomic_load_n(&missing, __ATOMIC_ACQUIRE) > 0) {
+        sim_poll();
+        sched_yield();
+    }
+}
+
+uint64_t cpus_seed(unsigned cpu)
+{
+    return seed + cpu;
 }
 
 unsigned cpus_random(uint64_t *state, unsigned limit)

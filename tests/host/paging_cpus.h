@@ -15,12 +15,16 @@ extern struct cairn_pagetable cpus_tables[CPUS_TABLES];
 
 /*
  * A machine of that mode with an adversary, so many frames for pages (0: the
- * test adds memory itself), and empty page tables; all CPUs have loaded the first.
+ * test adds memory itself), and empty page tables; all CPUs have loaded the
+ * first.
  */
 void cpus_start(enum cairn_paging_mode mode, unsigned frame_count);
 
 /* Be each of the first `count` CPUs on a thread, until all have returned. */
 void cpus_run(void (*work)(unsigned cpu), unsigned count);
+
+/* In `work`: wait until all of them are there. */
+void cpus_meet(void);
 
 /*
  * Destroy the page tables, in which nothing is mapped.  All frames have come
@@ -40,7 +44,11 @@ uint64_t cpus_take_frame(unsigned char tag);
 /* Nobody reaches it any more. */
 void cpus_give_frame(uint64_t phys);
 
-/* Numbers of a thread's own. */
+/*
+ * Numbers of a thread's own: where they begin, other ones in each test with
+ * each --seed, and the next.
+ */
+uint64_t cpus_seed(unsigned cpu);
 unsigned cpus_random(uint64_t *state, unsigned limit);
 
 /* Abort unless cpus_calm comes within so many seconds. */

@@ -225,7 +225,7 @@ static void page_out(struct pager *me)
 
 static void write_pages(unsigned cpu)
 {
-    uint64_t random = cpu + 1;
+    uint64_t random = cpus_seed(cpu);
 
     while (__atomic_load_n(&pagers_left, __ATOMIC_ACQUIRE) > 0) {
         for (unsigned i = 0; i < 8; i++) {
@@ -247,13 +247,14 @@ static void work(unsigned cpu)
 {
     static struct pager pagers[PAGERS];
 
+    cpus_meet();
     if (cpu >= PAGERS) {
         write_pages(cpu);
         return;
     }
     memset(&pagers[cpu], 0, sizeof(pagers[cpu]));
     pagers[cpu].cpu = cpu;
-    pagers[cpu].random = cpu + 1;
+    pagers[cpu].random = cpus_seed(cpu);
     page_out(&pagers[cpu]);
 }
 

@@ -357,8 +357,9 @@ static void work(unsigned cpu)
 {
     static void (*const operations[])(struct worker * me) = {
         map, map, map, unmap, unmap, protect, harvest, query, translate};
-    struct worker me = {.cpu = cpu, .random = cpu + 1};
+    struct worker me = {.cpu = cpu, .random = cpus_seed(cpu)};
 
+    cpus_meet();
     for (uint32_t i = test_rounds(ROUNDS); i > 0; i--) {
         choose_range(&me);
         operations[below(&me, 9)](&me);
