@@ -6,7 +6,8 @@
  * boot        boot, handoff (what loaders say), memmap, init
  * memory      early, frames (physical frames), source, dma
  * paging      paging (cursors), map (one call for one change), window,
- *             temporary, physmap (where physical memory is reachable)
+ *             temporary, physmap (where physical memory is reachable), ptwalk
+ *             (the way to an address)
  * to look at  report
  */
 #ifndef CAIRN_CAIRN_H
@@ -26,6 +27,7 @@
 #include <cairn/paging.h>
 #include <cairn/physmap.h>
 #include <cairn/platform.h>
+#include <cairn/ptwalk.h>
 #include <cairn/report.h>
 #include <cairn/source.h>
 #include <cairn/status.h>

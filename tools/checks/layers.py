@@ -19,7 +19,7 @@ PUBLIC = {
     "base": "types status platform config version compiler format lock source",
     "memmap": "memmap early boot handoff multiboot limine uefi",
     "frames": "frames dma",
-    "paging": "window paging map temporary physmap",
+    "paging": "window paging map temporary physmap ptwalk",
     "space": "space stack fault layout",
     "heap": "heap kmalloc",
     "report": "report",
