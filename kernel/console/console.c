@@ -77,6 +77,7 @@ void console_printf(const char *format, ...)
 void console_flush(void)
 {
     screen_flush();
+    serial_flush();
 }
 
 int console_try_read(void)

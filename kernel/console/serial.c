@@ -41,6 +41,7 @@ enum {
 #define SERIAL_MODEM_LOOPBACK    0x10u
 #define SERIAL_RECEIVED          0x01u
 #define SERIAL_SENDER_EMPTY      0x20u
+#define SERIAL_ALL_SENT          0x40u /* the last bit has left */
 #define SERIAL_NO_PORT           0xffu
 
 /*
@@ -109,6 +110,12 @@ void serial_init(void)
     serial.room = 0;
     serial.is_stuck = false;
     serial.is_present = true;
+}
+
+void serial_flush(void)
+{
+    if (serial.is_present && !serial.is_stuck)
+        serial.is_stuck = !wait_for_status(SERIAL_ALL_SENT, SERIAL_POLLS_MAX);
 }
 
 static void send(uint8_t byte)

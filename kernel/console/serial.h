@@ -14,6 +14,9 @@ void serial_init(void);
 /* Send bytes as they are; what a blocked port does not take is dropped. */
 void serial_write(const char *text, size_t bytes);
 
+/* Wait until all of it has left: what is in the port dies with the machine. */
+void serial_flush(void);
+
 /* The next received byte, or -1 if there is none. */
 int serial_try_read(void);
 
