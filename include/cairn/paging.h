@@ -306,7 +306,7 @@ cairn_cursor_begin(struct cairn_cursor *cursor, struct cairn_pagetable *table,
 /*
  * The same with CAIRN_INTENT_MAP, for one cairn_cursor_map of the whole range
  * to `phys` in pages up to `page_limit`: reserves no more tables than that
- * needs.
+ * needs.  Any other is CAIRN_BAD_ARGUMENT.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_cursor_begin_run(struct cairn_cursor *cursor,

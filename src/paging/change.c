@@ -181,6 +181,27 @@ static bool is_one_page(const struct cairn_cursor *cursor, uint64_t bytes,
     return bytes == CAIRN_FRAME_SIZE && cursor->top->level == 1 && phys < end;
 }
 
+/*
+ * After cairn_cursor_begin_run: is it the run that the reserve is for, with
+ * pages as large as it counts on?
+ */
+static bool is_as_begun(const struct cairn_cursor *cursor, uint64_t phys,
+                        uint64_t bytes, uint64_t page_limit)
+{
+    const struct cairn__paging_format *format = cursor->table->format;
+
+    if (cursor->large == 0)
+        return true;
+    for (unsigned level = 2; level <= format->levels; level++) {
+        uint64_t span = cairn__span(format, level);
+
+        if ((cursor->large >> level & 1) != 0 &&
+            (span > page_limit || ((cursor->at ^ phys) & (span - 1)) != 0))
+            return false;
+    }
+    return cursor->at == cursor->first && bytes == cursor->left;
+}
+
 enum cairn_status cairn_cursor_map(struct cairn_cursor *cursor, cairn_phys phys,
                                    uint64_t bytes,
                                    const struct cairn_page_policy *policy)
@@ -197,7 +218,8 @@ enum cairn_status cairn_cursor_map(struct cairn_cursor *cursor, cairn_phys phys,
     if (is_one_page(cursor, bytes, phys.value) &&
         cairn__walk_map_page(cursor, phys.value | supply.kind))
         return CAIRN_OK;
-    if (!is_addressable(cursor, phys.value, bytes, supply.page_limit))
+    if (!is_addressable(cursor, phys.value, bytes, supply.page_limit) ||
+        !is_as_begun(cursor, phys.value, bytes, supply.page_limit))
         return CAIRN_BAD_ARGUMENT;
     status = make_room(cursor, bytes, policy->existing);
     if (status == CAIRN_OK)
@@ -245,7 +267,7 @@ cairn_cursor_map_frames(struct cairn_cursor *cursor, const cairn_pfn *frames,
     struct supply supply;
     enum cairn_status status;
 
-    if (cursor->intent != CAIRN_INTENT_MAP ||
+    if (cursor->intent != CAIRN_INTENT_MAP || cursor->large != 0 ||
         count > cursor->left >> CAIRN_FRAME_SHIFT ||
         !is_policy(cursor, bytes, policy))
         return CAIRN_BAD_ARGUMENT;

@@ -274,3 +274,29 @@ CAIRN_TEST(L4_rights_as_text)
     mapping.is_mapped = false;
     CHECK_TEXT(cairn_mapping_text(&mapping, text), "-");
 }
+
+CAIRN_TEST(D7_a_run_is_mapped_as_it_was_begun)
+{
+    struct cairn_page_policy small = data;
+    struct cairn_phys_range run = phys(0x40000000, 3 * LARGE);
+    cairn_pfn frame = cairn_pfn_make(0x40000);
+    struct cairn_cursor cursor;
+
+    paging_start(CAIRN_PAGING_4LEVEL);
+    CHECK_EQ(cairn_cursor_begin_run(&cursor, &paging.table, at(0), run, LARGE),
+             CAIRN_OK);
+    small.page_limit = CAIRN_FRAME_SIZE;
+    CHECK_EQ(cairn_cursor_map(&cursor, run.start, 3 * LARGE, &small),
+             CAIRN_BAD_ARGUMENT);
+    CHECK_EQ(cairn_cursor_map(&cursor, run.start, LARGE, &data),
+             CAIRN_BAD_ARGUMENT);
+    CHECK_EQ(cairn_cursor_map(&cursor, cairn_phys_make(0x40001000), 3 * LARGE,
+                              &data),
+             CAIRN_BAD_ARGUMENT);
+    CHECK_EQ(cairn_cursor_map_frames(&cursor, &frame, 1, &data),
+             CAIRN_BAD_ARGUMENT);
+    CHECK_EQ(cairn_cursor_map(&cursor, run.start, 3 * LARGE, &data), CAIRN_OK);
+    cairn_cursor_end(&cursor);
+    CHECK_EQ(seen(LARGE + 5, NULL), 0x40200005);
+    paging_end();
+}
