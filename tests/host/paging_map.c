@@ -300,3 +300,42 @@ CAIRN_TEST(D7_a_run_is_mapped_as_it_was_begun)
     CHECK_EQ(seen(LARGE + 5, NULL), 0x40200005);
     paging_end();
 }
+
+CAIRN_TEST(D6_pages_are_no_larger_than_the_policy_says)
+{
+    struct cairn_page_policy small = data;
+    uint64_t bytes = 0;
+
+    paging_start(CAIRN_PAGING_4LEVEL);
+    small.page_limit = CAIRN_FRAME_SIZE;
+    CHECK_EQ(cairn_map_range(&paging.table, at(0), phys(0x40000000, 2 * LARGE),
+                             &small),
+             CAIRN_OK);
+    CHECK_EQ(seen(LARGE, &bytes), 0x40200000);
+    CHECK_EQ(bytes, CAIRN_FRAME_SIZE);
+    paging_end();
+}
+
+/* Below user_end, a page is nobody else's; from there on, it may be. */
+CAIRN_TEST(D15_addresses_from_user_end_on_concern_all_cpus)
+{
+    struct cairn_pagetable other;
+    uint64_t before;
+
+    paging_machine(CAIRN_PAGING_4LEVEL);
+    paging.config.user_end = paging.base + 0x2000;
+    CHECK_EQ(cairn_pagetable_init(&paging.table, &paging.config), CAIRN_OK);
+    CHECK_EQ(cairn_pagetable_init(&other, &paging.config), CAIRN_OK);
+    sim_set_cpu(1);
+    cairn_pagetable_activate(&other);
+    sim_set_cpu(0);
+    cairn_pagetable_activate(&paging.table);
+    CHECK_EQ(
+        cairn_map_range(&paging.table, at(0), phys(0x40000000, 0x4000), &data),
+        CAIRN_OK);
+    before = sim_flush_count();
+    CHECK_EQ(cairn_unmap_page(&paging.table, at(0x1000), NULL), CAIRN_OK);
+    CHECK_EQ(sim_flush_count(), before);
+    CHECK_EQ(cairn_unmap_page(&paging.table, at(0x2000), NULL), CAIRN_OK);
+    CHECK_EQ(sim_flush_count(), before + 1);
+}
