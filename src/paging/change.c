@@ -1,7 +1,7 @@
 /*
  * paging/change.c - what a cursor does to its range: checks, then the walker.
  *
- * TESTS  tests/paging_*.c
+ * TESTS  tests/host/paging_*.c
  */
 #include "paging/cursor.h"
 
@@ -227,20 +227,6 @@ enum cairn_status cairn_cursor_map(struct cairn_cursor *cursor, cairn_phys phys,
     return status;
 }
 
-/* So many are in the cache when they are looked at again. */
-#define FEW 512
-
-/* Are they frames that entries of 4 KiB pages can say? */
-static bool are_frames(const struct cairn_cursor *cursor,
-                       const cairn_pfn *frames, size_t count)
-{
-    uint64_t all = 0;
-
-    for (size_t i = 0; i < count; i++)
-        all |= frames[i].value;
-    return all >> cursor->table->frame_bits == 0;
-}
-
 /* What was a hole up to the cursor is one again; nobody is told. */
 static void take_back(struct cairn_cursor *cursor, uint64_t at, uint64_t left)
 {
@@ -272,12 +258,15 @@ cairn_cursor_map_frames(struct cairn_cursor *cursor, const cairn_pfn *frames,
         !is_policy(cursor, bytes, policy))
         return CAIRN_BAD_ARGUMENT;
     /* What is replaced cannot be brought back; so look at all of them first. */
-    if ((policy->existing == CAIRN_EXISTING_REPLACE || count <= FEW) &&
-        !are_frames(cursor, frames, count))
+    if (policy->existing != CAIRN_EXISTING_FAIL &&
+        !cairn__are_frames(cursor->table, frames, count))
         return CAIRN_BAD_ARGUMENT;
     supply = supply_of(cursor, policy);
     supply.frames = frames;
     status = make_room(cursor, bytes, policy->existing);
+    if (status == CAIRN_IN_USE &&
+        !cairn__are_frames(cursor->table, frames, count))
+        return CAIRN_BAD_ARGUMENT;
     if (status != CAIRN_OK || cairn__walk_map(cursor, &supply, bytes))
         return status;
     take_back(cursor, at, left);

@@ -20,7 +20,7 @@
  *
  * FAILS  In begin only; nothing has changed then.
  *
- * TESTS  tests/paging_*.c, tests/host/paging_*.c, fuzz/paging.c
+ * TESTS  tests/host/paging_*.c, proofs/tables.pml
  */
 #include "paging/cursor.h"
 
@@ -211,11 +211,7 @@ static void start(struct cairn_cursor *cursor, struct cairn_pagetable *table,
         cursor->reserve[i] = NULL;
         cursor->reserve_count[i] = 0;
     }
-    cursor->gather.range_count = 0;
-    cursor->gather.pages = 0;
-    cursor->gather.is_needed = false;
-    cursor->gather.is_full = false;
-    cursor->gather.is_global = false;
+    cairn__tlb_start(&cursor->gather);
     cursor->gather.mapping_count = 0;
     cursor->removed = NULL;
     cursor->context = NULL;
@@ -234,8 +230,9 @@ enum cairn_status cairn_cursor_begin(struct cairn_cursor *cursor,
     cursor->intent = intent;
     if (is_simple && cairn__walk_begin_page(cursor))
         return CAIRN_OK;
-    return cairn__is_range(table, va.value, bytes) ? begin(cursor)
-                                                   : CAIRN_BAD_ARGUMENT;
+    if (is_simple && !cairn__is_range(table, va.value, bytes))
+        return CAIRN_BAD_ARGUMENT;
+    return begin(cursor);
 }
 
 enum cairn_status cairn_cursor_begin_run(struct cairn_cursor *cursor,
@@ -430,12 +427,16 @@ static bool is_common(const struct cairn_pagetable *table, uint64_t va)
     return va >= table->config.user_end;
 }
 
-/* A reference to a table went or came where CPUs may have cached another. */
-static void note_structure(struct cairn_cursor *cursor, uint64_t va,
-                           uint64_t bytes)
+/*
+ * CPUs may have cached what was mapped in [va, va + bytes), by leaves with
+ * these bits or through tables: flush it, in pages of `page_bytes`.
+ */
+static void note(struct cairn_cursor *cursor, uint64_t va, uint64_t bytes,
+                 uint64_t page_bytes, uint64_t bits)
 {
-    cursor->gather.is_global |= is_common(cursor->table, va + (bytes - 1));
-    cairn__tlb_note(&cursor->gather, va, bytes, CAIRN_FRAME_SIZE);
+    cursor->gather.is_global |= (bits & CAIRN__ENTRY_G) != 0 ||
+                                is_common(cursor->table, va + (bytes - 1));
+    cairn__tlb_note(&cursor->gather, va, bytes, page_bytes);
 }
 
 /* An entry that refers to a child becomes another one: 0, or a leaf. */
@@ -453,9 +454,10 @@ static void replace_child(struct cairn_cursor *cursor,
     child->next_stray = cursor->detached;
     cursor->detached = child;
     /* Flushing one page is enough for what was cached of tables. */
-    note_structure(cursor, child->first,
-                   child->live == 0 ? CAIRN_FRAME_SIZE
-                                    : cairn__span(format, table->level));
+    note(cursor, child->first,
+         child->live == 0 ? CAIRN_FRAME_SIZE
+                          : cairn__span(format, table->level),
+         CAIRN_FRAME_SIZE, 0);
 }
 
 void cairn__cursor_unlink(struct cairn_cursor *cursor,
@@ -476,7 +478,7 @@ void cairn__cursor_put(struct cairn_cursor *cursor, struct cairn_table *table,
                        unsigned index, struct cairn_table *child)
 {
     cairn__table_set_child(table, index, child);
-    note_structure(cursor, child->first, CAIRN_FRAME_SIZE);
+    note(cursor, child->first, CAIRN_FRAME_SIZE, CAIRN_FRAME_SIZE, 0);
 }
 
 bool cairn__cursor_has_kept(const struct cairn_cursor *cursor, unsigned level)
@@ -510,7 +512,7 @@ unsigned cairn__cursor_clear(struct cairn_cursor *cursor,
     return count;
 }
 
-unsigned cairn__cursor_detach(struct cairn_cursor *cursor, uint64_t bytes)
+bool cairn__cursor_detach(struct cairn_cursor *cursor, uint64_t bytes)
 {
     const struct cairn__paging_format *format = cursor->table->format;
     struct cairn_table *table = cursor->top;
@@ -521,18 +523,18 @@ unsigned cairn__cursor_detach(struct cairn_cursor *cursor, uint64_t bytes)
         struct cairn_table *child = cairn__table_child(table, index);
 
         if (child == NULL)
-            return 0;
+            return false;
         cairn__cursor_enter(cursor, child);
         if (bytes >= span && (cursor->at & (span - 1)) == 0 &&
             !child->is_kept) {
             cairn__cursor_unlink(cursor, table, index);
             cairn__cursor_advance(cursor, span);
             cairn__cursor_drop_empty(cursor, table);
-            return level;
+            return true;
         }
         table = child;
     }
-    return 0;
+    return false;
 }
 
 /* The locked table above, on the way from the top. */
@@ -650,24 +652,29 @@ static bool join(struct cairn__gather *gather,
     return true;
 }
 
+/* One more waits to be told of; `make_room` is called if too many do. */
+static void wait_to_tell(struct cairn_cursor *cursor,
+                         const struct cairn_mapping *mapping,
+                         void (*make_room)(struct cairn_cursor *cursor))
+{
+    struct cairn__gather *gather = &cursor->gather;
+
+    if (join(gather, mapping))
+        return;
+    if (gather->mapping_count == CAIRN_GATHER_MAPPINGS)
+        make_room(cursor);
+    gather->mappings[gather->mapping_count++] = *mapping;
+}
+
 void cairn__cursor_removed(struct cairn_cursor *cursor, uint64_t va,
                            unsigned level, uint64_t former)
 {
-    struct cairn__gather *gather = &cursor->gather;
     uint64_t span = cairn__span(cursor->table->format, level);
     struct cairn_mapping mapping;
 
-    gather->is_global |=
-        (former & CAIRN__ENTRY_G) != 0 || is_common(cursor->table, va);
-    cairn__tlb_note(gather, va, span, span);
-    if (cursor->removed == NULL)
-        return;
+    note(cursor, va, span, span, former);
     cairn__cursor_describe(cursor->table, va, level, former, &mapping);
-    if (join(gather, &mapping))
-        return;
-    if (gather->mapping_count == CAIRN_GATHER_MAPPINGS)
-        cairn__cursor_flush(cursor);
-    gather->mappings[gather->mapping_count++] = mapping;
+    wait_to_tell(cursor, &mapping, cairn__cursor_flush);
 }
 
 void cairn__cursor_removed_row(struct cairn_cursor *cursor, unsigned level,
@@ -675,9 +682,7 @@ void cairn__cursor_removed_row(struct cairn_cursor *cursor, unsigned level,
 {
     uint64_t span = cairn__span(cursor->table->format, level);
 
-    cursor->gather.is_global |=
-        (all & CAIRN__ENTRY_G) != 0 || is_common(cursor->table, cursor->at);
-    cairn__tlb_note(&cursor->gather, cursor->at, count * span, span);
+    note(cursor, cursor->at, count * span, span, all);
 }
 
 void cairn__cursor_changed(struct cairn_cursor *cursor, unsigned level,
@@ -685,11 +690,8 @@ void cairn__cursor_changed(struct cairn_cursor *cursor, unsigned level,
 {
     uint64_t span = cairn__span(cursor->table->format, level);
 
-    if (!cairn__tlb_need(former, now))
-        return;
-    cursor->gather.is_global |= ((former | now) & CAIRN__ENTRY_G) != 0 ||
-                                is_common(cursor->table, cursor->at);
-    cairn__tlb_note(&cursor->gather, cursor->at, span, span);
+    if (cairn__tlb_need(former, now))
+        note(cursor, cursor->at, span, span, former | now);
 }
 
 void cairn__cursor_seen(struct cairn_cursor *cursor, unsigned level,
@@ -713,11 +715,7 @@ static void tell_of(struct cairn_cursor *cursor, uint64_t va, unsigned level,
     struct cairn_mapping mapping;
 
     cairn__cursor_describe(cursor->table, va, level, entry, &mapping);
-    if (join(&cursor->gather, &mapping))
-        return;
-    if (cursor->gather.mapping_count == CAIRN_GATHER_MAPPINGS)
-        tell(cursor);
-    cursor->gather.mappings[cursor->gather.mapping_count++] = mapping;
+    wait_to_tell(cursor, &mapping, tell);
 }
 
 /* One entry of a detached table of level 2 or more that is no child. */

@@ -111,6 +111,17 @@ void cairn__cursor_put(struct cairn_cursor *cursor, struct cairn_table *table,
 void cairn__cursor_join(struct cairn_cursor *cursor, struct cairn_table *table,
                         unsigned index, uint64_t leaf);
 
+/* Can entries of 4 KiB pages say where all these frames are? */
+static inline bool cairn__are_frames(const struct cairn_pagetable *table,
+                                     const cairn_pfn *frames, size_t count)
+{
+    uint64_t all = 0;
+
+    for (size_t i = 0; i < count; i++)
+        all |= frames[i].value;
+    return all >> table->frame_bits == 0;
+}
+
 /* ---- For the walker ------------------------------------------------------ */
 
 /* Lock a table below one that is locked, unless it is. */
@@ -153,9 +164,9 @@ unsigned cairn__cursor_clear(struct cairn_cursor *cursor,
 
 /*
  * If a table lies inside of the next `bytes`, unlink it with all below, as the
- * largest that does, move on and return its level; else 0.
+ * largest that does, and move on; else false.
  */
-unsigned cairn__cursor_detach(struct cairn_cursor *cursor, uint64_t bytes);
+bool cairn__cursor_detach(struct cairn_cursor *cursor, uint64_t bytes);
 
 /* If nothing is left in the table, unlink it. */
 void cairn__cursor_drop_empty(struct cairn_cursor *cursor,
@@ -165,7 +176,7 @@ void cairn__cursor_drop_empty(struct cairn_cursor *cursor,
 void cairn__cursor_split(struct cairn_cursor *cursor, struct cairn_table *table,
                          unsigned index);
 
-/* A leaf of `va` was removed: flush, and tell of it. */
+/* A leaf of `va` was removed: flush, and tell of it; somebody listens. */
 void cairn__cursor_removed(struct cairn_cursor *cursor, uint64_t va,
                            unsigned level, uint64_t former);
 

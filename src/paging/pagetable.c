@@ -1,7 +1,7 @@
 /*
  * paging/pagetable.c - page tables as wholes: begin, share, end, verify.
  *
- * TESTS  tests/paging_*.c
+ * TESTS  tests/host/paging_*.c
  */
 #include "paging/cursor.h"
 

@@ -1,7 +1,7 @@
 /*
  * paging/physmap.c - making physical memory reachable.
  *
- * TESTS  tests/host/paging_physmap.c
+ * TESTS  tests/host/paging_windows.c
  */
 #include <cairn/physmap.h>
 

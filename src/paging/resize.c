@@ -10,7 +10,7 @@
  *        unlinked, until it is flushed; what they set is added to the leaf
  *        then.  Nobody can harvest in between, since the table is locked.
  *
- * TESTS  tests/paging_resize.c, tests/host/paging_dirty.c
+ * TESTS  tests/host/paging_rows.c, tests/host/paging_dirty.c
  */
 #include "paging/cursor.h"
 

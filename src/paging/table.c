@@ -8,7 +8,7 @@
  * LOCKS  The pool's lock is held for a few instructions; frames are taken and
  *        given back outside of it.
  *
- * TESTS  tests/paging_*.c
+ * TESTS  tests/host/paging_*.c
  */
 #include "paging/table.h"
 

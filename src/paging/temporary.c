@@ -9,7 +9,7 @@
  *        A CPU may cache a page of another one by speculation.  It has no use
  *        for it: its own pages are others.
  *
- * TESTS  tests/host/paging_temporary.c
+ * TESTS  tests/host/paging_windows.c
  */
 #include <cairn/temporary.h>
 

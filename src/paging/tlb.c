@@ -131,7 +131,7 @@ static uint64_t others(const struct cairn_pagetable *table,
     return cpus & ~((uint64_t)1 << cpu);
 }
 
-static void start_anew(struct cairn__gather *gather)
+void cairn__tlb_start(struct cairn__gather *gather)
 {
     gather->is_needed = false;
     gather->is_full = false;
@@ -164,7 +164,7 @@ void cairn__tlb_flush(struct cairn_pagetable *table,
         cairn__tlb_poll();
         cairn__arch_relax();
     }
-    start_anew(gather);
+    cairn__tlb_start(gather);
 }
 
 /* ---- Which page table a CPU uses ----------------------------------------- */

@@ -43,6 +43,9 @@ static inline bool cairn__tlb_need(uint64_t former, uint64_t now)
            (now & CAIRN__ENTRY_NX & ~former) != 0;
 }
 
+/* Nothing is noted. */
+void cairn__tlb_start(struct cairn__gather *gather);
+
 /* Have [start, start + bytes), in pages of `page_bytes`, flushed at the end. */
 void cairn__tlb_note(struct cairn__gather *gather, uint64_t start,
                      uint64_t bytes, uint64_t page_bytes);

@@ -260,19 +260,6 @@ CAIRN_INLINE struct cairn_table *walk_make(format_ptr format,
     return table;
 }
 
-/* Can entries say where the next frames are? */
-CAIRN_INLINE bool are_in_reach(const struct cairn_cursor *cursor,
-                               const struct supply *supply, unsigned count)
-{
-    uint64_t all = 0;
-
-    if (supply->frames == NULL)
-        return true;
-    for (unsigned i = 0; i < count; i++)
-        all |= supply->frames[i].value;
-    return all >> cursor->table->frame_bits == 0;
-}
-
 /* All of a new table of level 1, which is linked then.  False: as walk_map. */
 CAIRN_INLINE bool map_fresh(format_ptr format, struct cairn_cursor *cursor,
                             struct supply *supply, struct place fresh,
@@ -308,7 +295,8 @@ CAIRN_INLINE bool walk_map(format_ptr format, struct cairn_cursor *cursor,
             if (!map_fresh(format, cursor, supply, fresh, place.table))
                 return false;
         } else if (level == 1) {
-            if (!are_in_reach(cursor, supply, count))
+            if (supply->frames != NULL &&
+                !cairn__are_frames(cursor->table, supply->frames, count))
                 return false;
             fill(format, 1, place, count, supply);
         } else {
@@ -378,37 +366,58 @@ CAIRN_INLINE unsigned count_leaves(const struct cairn_table *table,
     return i;
 }
 
+/* Leaves and holes in a row that begin here and lie in the next `bytes`. */
+CAIRN_INLINE unsigned leaves_at(format_ptr format,
+                                const struct cairn_cursor *cursor,
+                                const struct place *place, uint64_t bytes)
+{
+    unsigned level = place->table->level;
+    unsigned count = row_of(format, level, place->index, bytes);
+
+    if ((cursor->at & (cairn__span(format, level) - 1)) != 0)
+        return 0;
+    return count_leaves(place->table, place->index, count);
+}
+
+/* No leaf begins here: go past the hole, or split what goes on from before. */
+CAIRN_INLINE void pass_or_split(format_ptr format, struct cairn_cursor *cursor,
+                                const struct place *place, uint64_t bytes)
+{
+    uint64_t rest = rest_of(format, place->table->level, cursor->at);
+
+    if (place->entry == 0)
+        cairn__cursor_advance(cursor, cairn__min(bytes, rest));
+    else
+        cairn__cursor_split(cursor, place->table, place->index);
+}
+
+/* The row from `place` on is unmapped, and passed. */
+CAIRN_INLINE void unmap_leaves(format_ptr format, struct cairn_cursor *cursor,
+                               const struct place *place, unsigned count)
+{
+    if (cursor->removed != NULL)
+        unmap_told(format, cursor, place->table, place->index, count);
+    else
+        unmap_row(format, cursor, place->table, place->index, count);
+    cairn__cursor_advance(cursor, (uint64_t)count
+                                      << format->shifts[place->table->level]);
+    cairn__cursor_drop_empty(cursor, place->table);
+}
+
 CAIRN_INLINE void walk_unmap(format_ptr format, struct cairn_cursor *cursor,
                              uint64_t bytes)
 {
     while (bytes > 0) {
         uint64_t left = cursor->left;
-        unsigned level = cairn__cursor_detach(cursor, bytes);
-        struct place place;
-        unsigned count;
 
-        if (level == 0) {
-            place = place_of(format, cursor, cursor->at);
-            level = place.table->level;
-            count = row_of(format, level, place.index, bytes);
-            count = count_leaves(place.table, place.index, count);
-            if ((cursor->at & (cairn__span(format, level) - 1)) != 0)
-                count = 0;
-            if (count > 0 && cursor->removed != NULL)
-                unmap_told(format, cursor, place.table, place.index, count);
-            else if (count > 0)
-                unmap_row(format, cursor, place.table, place.index, count);
-            else if (place.entry == 0)
-                cairn__cursor_advance(
-                    cursor,
-                    cairn__min(bytes, rest_of(format, level, cursor->at)));
+        if (!cairn__cursor_detach(cursor, bytes)) {
+            struct place place = place_of(format, cursor, cursor->at);
+            unsigned count = leaves_at(format, cursor, &place, bytes);
+
+            if (count > 0)
+                unmap_leaves(format, cursor, &place, count);
             else
-                cairn__cursor_split(cursor, place.table, place.index);
-            if (count > 0) {
-                cairn__cursor_advance(cursor,
-                                      (uint64_t)count << format->shifts[level]);
-                cairn__cursor_drop_empty(cursor, place.table);
-            }
+                pass_or_split(format, cursor, &place, bytes);
         }
         bytes -= left - cursor->left;
     }
@@ -448,21 +457,14 @@ CAIRN_INLINE void walk_change(format_ptr format, struct cairn_cursor *cursor,
                               uint64_t bytes, const struct change *change)
 {
     while (bytes > 0) {
-        struct place place = place_of(format, cursor, cursor->at);
-        unsigned level = place.table->level;
-        unsigned count = row_of(format, level, place.index, bytes);
         uint64_t left = cursor->left;
+        struct place place = place_of(format, cursor, cursor->at);
+        unsigned count = leaves_at(format, cursor, &place, bytes);
 
-        count = count_leaves(place.table, place.index, count);
-        if ((cursor->at & (cairn__span(format, level) - 1)) != 0)
-            count = 0;
         if (count > 0)
             change_row(format, cursor, place, count, change);
-        else if (place.entry == 0)
-            cairn__cursor_advance(
-                cursor, cairn__min(bytes, rest_of(format, level, cursor->at)));
         else
-            cairn__cursor_split(cursor, place.table, place.index);
+            pass_or_split(format, cursor, &place, bytes);
         bytes -= left - cursor->left;
     }
 }

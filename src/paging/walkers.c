@@ -6,7 +6,7 @@
  *
  * SOURCE see format.h
  *
- * TESTS  tests/paging_*.c; make bench B=paging
+ * TESTS  tests/host/paging_*.c; make bench B=paging
  */
 #include "paging/walk.h"
 

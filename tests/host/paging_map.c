@@ -338,4 +338,11 @@ CAIRN_TEST(D15_addresses_from_user_end_on_concern_all_cpus)
     CHECK_EQ(sim_flush_count(), before);
     CHECK_EQ(cairn_unmap_page(&paging.table, at(0x2000), NULL), CAIRN_OK);
     CHECK_EQ(sim_flush_count(), before + 1);
+    /* From one side to the other, in one row. */
+    CHECK_EQ(cairn_map_range(&paging.table, at(0x1000),
+                             phys(0x40000000, 0x2000), &data),
+             CAIRN_OK);
+    CHECK_EQ(cairn_unmap_range(&paging.table, at(0x1000), 0x2000, NULL, NULL),
+             CAIRN_OK);
+    CHECK_EQ(sim_flush_count(), before + 2);
 }
