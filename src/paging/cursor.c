@@ -360,9 +360,8 @@ void cairn__cursor_link(struct cairn_cursor *cursor, struct cairn_table *table,
     note_bare_root(cursor, table);
 }
 
-/* The child on the way to the cursor; made if need be. */
-static struct cairn_table *step_down(struct cairn_cursor *cursor,
-                                     struct cairn_table *table)
+struct cairn_table *cairn__cursor_step_down(struct cairn_cursor *cursor,
+                                            struct cairn_table *table)
 {
     unsigned index =
         cairn__index(cursor->table->format, table->level, cursor->at);
@@ -398,7 +397,7 @@ enum cairn_status cairn__cursor_keep_leaf(struct cairn_pagetable *table,
         status = CAIRN_IN_USE;
     } else {
         for (one = cursor.top; one->level > 1; one->is_kept = true)
-            one = step_down(&cursor, one);
+            one = cairn__cursor_step_down(&cursor, one);
         *out = one;
     }
     cairn_cursor_end(&cursor);

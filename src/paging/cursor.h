@@ -147,6 +147,13 @@ struct cairn_table *cairn__cursor_take(struct cairn_cursor *cursor,
                                        unsigned level, uint64_t va);
 void cairn__table_clear(struct cairn_table *table);
 
+/*
+ * The child on the way to where the cursor is, locked; made if the entry is 0.
+ * No leaf is there.
+ */
+struct cairn_table *cairn__cursor_step_down(struct cairn_cursor *cursor,
+                                            struct cairn_table *table);
+
 /* The entry, which was 0, refers to the child from now on. */
 void cairn__cursor_link(struct cairn_cursor *cursor, struct cairn_table *table,
                         unsigned index, struct cairn_table *child);

@@ -153,25 +153,16 @@ static enum cairn_status fill_slot(struct cairn_pagetable *table, uint64_t va)
     unsigned levels = table->format->levels;
     unsigned index = cairn__index(table->format, levels, va);
     struct cairn_cursor cursor;
-    struct cairn_table *child;
     enum cairn_status status =
         cairn__cursor_begin_above(&cursor, table, va, levels);
 
     if (status != CAIRN_OK)
         return status;
-    child = cairn__table_child(cursor.top, index);
-    if (child == NULL &&
-        cairn__entry_load(table->format, cursor.top->entries, index) != 0) {
+    if (cairn__table_child(cursor.top, index) == NULL &&
+        cairn__entry_load(table->format, cursor.top->entries, index) != 0)
         status = CAIRN_IN_USE;
-    } else if (child == NULL) {
-        child = cairn__cursor_take(&cursor, levels - 1, va);
-        cairn__table_clear(child);
-        cairn__cursor_link(&cursor, cursor.top, index, child);
-    } else {
-        cairn__cursor_enter(&cursor, child);
-    }
-    if (child != NULL)
-        child->is_kept = true;
+    else
+        cairn__cursor_step_down(&cursor, cursor.top)->is_kept = true;
     cairn_cursor_end(&cursor);
     return status;
 }

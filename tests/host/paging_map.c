@@ -319,7 +319,7 @@ CAIRN_TEST(D6_pages_are_no_larger_than_the_policy_says)
 /* Below user_end, a page is nobody else's; from there on, it may be. */
 CAIRN_TEST(D15_addresses_from_user_end_on_concern_all_cpus)
 {
-    struct cairn_pagetable other;
+    static struct cairn_pagetable other; /* CPU 1 keeps it after the test */
     uint64_t before;
 
     paging_machine(CAIRN_PAGING_4LEVEL);

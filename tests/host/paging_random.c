@@ -342,15 +342,7 @@ static void compare_queries(void)
 
 static void compare(void)
 {
-    uint64_t root = cairn_pagetable_root(&paging.table).value;
-    char text[128];
-
-    CHECK_EQ(cairn_pagetable_check(&paging.table), 0);
-    if (sim_mmu_lint(root, text, sizeof(text)) != 0)
-        test_fail(__FILE__, __LINE__, "lint: %s", text);
-    CHECK_EQ(sim_mmu_count_tables(root), paging.table.table_count);
-    CHECK_EQ(paging_frames_out(),
-             paging.table.table_count + paging.table.aside_count);
+    paging_verify();
     compare_queries();
     for (unsigned i = 0; i < paging.page_count; i++)
         compare_page(i);
