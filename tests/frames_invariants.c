@@ -144,7 +144,7 @@ CAIRN_TEST(frames_check_sees_a_broken_chunk_of_the_tree)
     EXPECT_BROKEN_BY(section->kinds[chunk], CAIRN__CHUNK_DENSE, ENGINE + 8);
     EXPECT_BROKEN_BY(section->medium, section->medium | CAIRN__BIT(chunk),
                      ENGINE + 8);
-    EXPECT_BROKEN_BY(section->bounds[chunk], section->bounds[chunk] + 1,
+    EXPECT_BROKEN_BY(section->room[chunk], section->room[chunk] + 1,
                      ENGINE + 9);
 }
 

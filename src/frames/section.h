@@ -82,8 +82,8 @@ struct cairn__section {
     uint64_t index[CAIRN__TREE_CLASSES]; /* chunks of each class */
     CAIRN__LINE_ALIGNED uint8_t classes[CAIRN__SECTION_CHUNKS];
     uint16_t free_counts[CAIRN__SECTION_CHUNKS];
-    uint16_t bounds[CAIRN__SECTION_CHUNKS]; /* with so many the class may be
-                                               another one */
+    uint16_t room[CAIRN__SECTION_CHUNKS]; /* that many frames more, and the
+                                             class may be another one */
     CAIRN__LINE_ALIGNED uint64_t
         lines[CAIRN__SECTION_CHUNKS][CAIRN__LINE_WORDS]; /* 1: free */
     /* A state belongs to whoever owns the frame. */
@@ -126,6 +126,12 @@ cairn__frames_slot(const struct cairn_frames *frames, cairn_pfn pfn)
 {
     return &frames->slots[(pfn.value >> CAIRN__SECTION_ORDER) -
                           frames->first_section];
+}
+
+/* The free bits of all its chunks in a row: that of frame i is bit i. */
+static inline uint64_t *cairn__section_words(struct cairn__section *section)
+{
+    return section->lines[0];
 }
 
 static inline unsigned cairn__frames_chunk_number(cairn_pfn pfn)

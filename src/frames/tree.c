@@ -268,27 +268,28 @@ static CAIRN_NOINLINE void reclassify_of(struct cairn_frames *frames,
 }
 
 /* Frames of S chunks change class at few counts only; look no more often. */
-static void give_singles(struct cairn_frames *frames, const cairn_pfn *blocks,
-                         size_t count)
+static CAIRN_NOINLINE void give_singles(struct cairn_frames *frames,
+                                        const cairn_pfn *blocks, size_t count)
 {
     const struct cairn__slot *slots = frames->slots;
     uint64_t first_section = frames->first_section;
+    const cairn_pfn *end = blocks + count;
 
-    for (size_t i = 0; i < count; i++) {
-        cairn_pfn pfn = blocks[i];
-        struct cairn__section *section =
-            slots[(pfn.value >> CAIRN__SECTION_ORDER) - first_section].section;
-        unsigned number = cairn__frames_chunk_number(pfn);
-        unsigned at = (unsigned)(pfn.value % CAIRN__CHUNK_FRAMES);
-        uint64_t *word = &section->lines[number][at / 64];
-        unsigned now = ++section->free_counts[number];
-
-        cairn__assert((*word >> at % 64 & 1) == 0);
-        *word |= CAIRN__BIT(at % 64);
-        if (now >= section->bounds[number])
-            reclassify_of(frames, pfn);
-    }
     frames->free_frames += count;
+    for (; blocks < end; blocks++) {
+        uint64_t pfn = blocks->value;
+        struct cairn__section *section =
+            slots[(pfn >> CAIRN__SECTION_ORDER) - first_section].section;
+        unsigned number = cairn__frames_chunk_number(*blocks);
+        uint64_t *word =
+            cairn__section_words(section) + pfn % CAIRN__SECTION_FRAMES / 64;
+
+        cairn__assert((*word >> pfn % 64 & 1) == 0);
+        *word |= CAIRN__BIT(pfn % 64);
+        section->free_counts[number]++;
+        if (--section->room[number] == 0)
+            reclassify_of(frames, *blocks);
+    }
 }
 
 static void give_block(struct cairn_frames *frames, cairn_order order,

@@ -33,8 +33,8 @@
  *   T8   A split S chunk has the class of its free frames, a split M chunk that
  *        of its largest run; if it is an S chunk with less than DENSE_BELOW
  *        free frames, its kind is DENSE, else SPARSE.
- *   T9   A split S chunk has its class up to one free frame less than its
- *        bound; the bound of a split M chunk is 0.
+ *   T9   A split S chunk has another class as soon as it has `room` more free
+ *        frames, and not before; a split M chunk may with one.
  *
  * LOCKS  All under the engine lock.
  */
@@ -173,18 +173,15 @@ static inline unsigned cairn__tree_class_of(unsigned count)
     return classes[count / 64];
 }
 
-/*
- * The number of free frames from which on an S chunk is of another class than
- * with `count`.
- */
-static inline unsigned cairn__tree_bound_of(unsigned count)
+/* How many more free frames than `count` put an S chunk into another class. */
+static inline uint16_t cairn__tree_room_of(unsigned count)
 {
     static const uint16_t bounds[CAIRN__CHUNK_FRAMES / 64 + 1] = {
         64, 192, 192, 512, 512, 512, 512, 512, 512};
 
     if (count < CAIRN__DENSE_BELOW)
-        return count == 0 ? 1 : CAIRN__DENSE_BELOW;
-    return bounds[count / 64];
+        return (uint16_t)(count == 0 ? 1 : CAIRN__DENSE_BELOW - count);
+    return (uint16_t)(bounds[count / 64] - count);
 }
 
 /* The chunk's frames have changed: put it where it belongs now. */

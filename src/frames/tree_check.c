@@ -57,18 +57,16 @@ static bool is_classed_right(const struct cairn__section *section,
 }
 
 /* Is it looked at again as soon as its class may be another one? */
-static bool is_bound_right(const struct cairn__section *section,
-                           unsigned number)
+static bool is_room_right(const struct cairn__section *section, unsigned number)
 {
     bool is_medium = (section->medium >> number & 1) != 0;
-    unsigned count = section->free_counts[number];
-    unsigned bound = section->bounds[number];
+    unsigned room = section->room[number];
+    unsigned next = section->free_counts[number] + room;
 
-    if (is_medium)
-        return bound == 0;
-    return bound > count &&
-           cairn__tree_class_of(bound - 1) == section->classes[number] &&
-           cairn__tree_class_of(bound) != section->classes[number];
+    if (is_medium || room == 0)
+        return room == 1;
+    return cairn__tree_class_of(next - 1) == section->classes[number] &&
+           cairn__tree_class_of(next) != section->classes[number];
 }
 
 /* Is the chunk in the index word of its class and in no other? */
@@ -102,7 +100,7 @@ static unsigned check_section(const struct cairn__slot *slot, struct sums *sums)
             return broken;
         if (!is_classed_right(section, i))
             return 8;
-        if (!is_bound_right(section, i))
+        if (!is_room_right(section, i))
             return 9;
     }
     return 0;

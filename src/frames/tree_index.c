@@ -107,9 +107,8 @@ void cairn__tree_reclassify(struct cairn_frames *frames,
     else
         now = cairn__tree_is_medium(chunk) ? class_of_line(chunk)
                                            : cairn__tree_class_of(count);
-    section->bounds[chunk->number] =
-        cairn__tree_is_medium(chunk) ? 0
-                                     : (uint16_t)cairn__tree_bound_of(count);
+    section->room[chunk->number] =
+        cairn__tree_is_medium(chunk) ? 1 : cairn__tree_room_of(count);
     if (now == former)
         return;
     if (former != CAIRN__TREE_NONE)

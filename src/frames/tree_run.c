@@ -143,7 +143,7 @@ static void make_partial(const struct cairn__chunk *chunk)
     memset(cairn__tree_line(chunk), 0, sizeof(section->lines[0]));
     section->free_counts[chunk->number] = 0;
     section->ready |= CAIRN__BIT(chunk->number);
-    section->bounds[chunk->number] = (uint16_t)cairn__tree_bound_of(0);
+    section->room[chunk->number] = cairn__tree_room_of(0);
     section->classes[chunk->number] = CAIRN__TREE_NONE;
     cairn__tree_set_kind(chunk, CAIRN__CHUNK_DENSE);
 }
