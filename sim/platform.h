@@ -30,6 +30,12 @@ void sim_poll(void);
 /* Calls of cairn_platform_flush by this thread. */
 uint64_t sim_flush_count(void);
 
+/*
+ * Called each time before the library looks where physical memory is reachable:
+ * what happens in it happens on another CPU at that moment.  NULL: nothing.
+ */
+void sim_set_reach_hook(void (*hook)(void));
+
 /* Print what the library logs (default: not). */
 void sim_set_verbose(bool verbose);
 

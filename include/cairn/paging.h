@@ -103,8 +103,9 @@ struct cairn_pagetable_config {
     void (*release)(void *context, cairn_pfn frame);
     void *release_context;
     /*
-     * The same as cairn_platform_phys_to_virt does, for all tables, if that is
-     * so simple: then translating is quicker.  Active already; NULL: none.
+     * What cairn_platform_phys_to_virt does, if that is so simple: then
+     * translating is quicker.  All tables must be in it.  Active already; NULL:
+     * none.
      */
     const struct cairn_window *window;
     /*
@@ -120,7 +121,10 @@ struct cairn_pagetable {
     const struct cairn__paging_format *format; /* constant */
     struct cairn_pagetable_config config;      /* constant */
     struct cairn_table *root;                  /* constant */
-    uintptr_t window_base;                     /* constant: the window's */
+    const void *root_entries;                  /* constant: root->entries */
+    /* Constant: the mode, if all tables are in the window; else MODES. */
+    enum cairn_paging_mode window_mode;
+    uintptr_t window_base; /* constant: the window's */
     uint64_t window_limit; /* constant: frames below are in it; 0: none */
     unsigned frame_bits;   /* constant: of frames that 4 KiB entries can say */
     uint64_t nx_bit;       /* constant: 0, without NX */

@@ -334,39 +334,3 @@ void cairn_cursor_query(struct cairn_cursor *cursor, struct cairn_mapping *out)
     }
     out->bytes = cairn__min(out->bytes, cursor->left);
 }
-
-static CAIRN_NOINLINE bool translate_any(const struct cairn_pagetable *table,
-                                         uint64_t va, cairn_phys *out)
-{
-    uint64_t phys = 0;
-    uint32_t removals;
-    bool is_mapped;
-
-    if (!cairn__is_range(table, va, 1))
-        return false;
-    do {
-        removals = __atomic_load_n(&cairn__table_removals, __ATOMIC_ACQUIRE);
-        is_mapped = cairn__walk_translate_any(table, va, &phys);
-        __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    } while (removals !=
-             __atomic_load_n(&cairn__table_removals, __ATOMIC_RELAXED));
-    if (is_mapped)
-        out->value = phys;
-    return is_mapped;
-}
-
-bool cairn_pagetable_translate(const struct cairn_pagetable *table, cairn_va va,
-                               cairn_phys *out)
-{
-    uint32_t removals =
-        __atomic_load_n(&cairn__table_removals, __ATOMIC_ACQUIRE);
-    uint64_t phys = 0;
-
-    if (!cairn__walk_translate(table, va.value, &phys))
-        return translate_any(table, va.value, out);
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    if (removals != __atomic_load_n(&cairn__table_removals, __ATOMIC_RELAXED))
-        return translate_any(table, va.value, out);
-    out->value = phys;
-    return true;
-}

@@ -54,15 +54,6 @@ uint64_t cairn__walk_hole(struct cairn_cursor *cursor, uint64_t va,
 void cairn__walk_look(struct cairn_cursor *cursor, uint64_t va,
                       struct cairn_mapping *out);
 
-/*
- * Without a lock.  The first knows small pages below tables in the window only;
- * false: it is something else.  The second is for all; false: not mapped.
- */
-bool cairn__walk_translate(const struct cairn_pagetable *table, uint64_t va,
-                           uint64_t *out);
-bool cairn__walk_translate_any(const struct cairn_pagetable *table, uint64_t va,
-                               uint64_t *out);
-
 /* ---- For all ------------------------------------------------------------- */
 
 /* Is [start, start + bytes) in the address space, in one half of it? */

@@ -41,8 +41,10 @@ static void use_window(struct cairn_pagetable *table)
 {
     const struct cairn_window *window = table->config.window;
 
+    table->window_mode = CAIRN_PAGING_MODES;
     if (window == NULL || !cairn_window_is_active(window))
         return;
+    table->window_mode = table->config.mode;
     table->window_base = window->base;
     table->window_limit = window->limit & ~(CAIRN_FRAME_SIZE - 1);
 }
@@ -68,6 +70,7 @@ static enum cairn_status make_root(struct cairn_pagetable *table)
     root->is_stray = false;
     root->is_kept = true;
     table->root = root;
+    table->root_entries = root->entries;
     return CAIRN_OK;
 }
 

@@ -67,6 +67,14 @@ CAIRN_NOINLINE void *cairn__table_reach_slowly(uint64_t phys)
                                        (size_t)CAIRN_FRAME_SIZE);
 }
 
+/* Entries of 32 bits refer to tables below 4 GiB only. */
+static bool can_have(const struct cairn_pagetable *pagetable, uint64_t phys)
+{
+    return phys < pagetable->phys_end &&
+           (pagetable->window_limit == 0 || phys < pagetable->window_limit) &&
+           (pagetable->format->entry_bytes == 8 || phys >> 32 == 0);
+}
+
 /* A frame that software can reach, contents unspecified. */
 static enum cairn_status take_frame(struct cairn_pagetable *pagetable,
                                     uint64_t *phys, void **memory)
@@ -78,11 +86,11 @@ static enum cairn_status take_frame(struct cairn_pagetable *pagetable,
     if (status != CAIRN_OK)
         return status;
     *phys = cairn_phys_of(pfn).value;
-    *memory = cairn__table_reach(pagetable, *phys);
-    /* Entries of 32 bits refer to tables below 4 GiB only. */
-    if (*memory != NULL && *phys < pagetable->phys_end &&
-        (pagetable->format->entry_bytes == 8 || *phys >> 32 == 0))
-        return CAIRN_OK;
+    if (can_have(pagetable, *phys)) {
+        *memory = cairn__table_reach(pagetable, *phys);
+        if (*memory != NULL)
+            return CAIRN_OK;
+    }
     give_frame(pagetable, *phys);
     return CAIRN_NOT_REACHABLE;
 }

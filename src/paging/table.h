@@ -88,7 +88,7 @@ void *cairn__table_reach_slowly(uint64_t phys);
 CAIRN_INLINE void *cairn__table_reach(const struct cairn_pagetable *pagetable,
                                       uint64_t phys)
 {
-    return phys < pagetable->window_limit
+    return pagetable->window_limit != 0
                ? (void *)(pagetable->window_base + (uintptr_t)phys)
                : cairn__table_reach_slowly(phys);
 }

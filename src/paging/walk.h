@@ -20,10 +20,14 @@ typedef const struct cairn__paging_format *format_ptr;
 /* Is it an address of the format? */
 CAIRN_INLINE bool is_address(format_ptr format, uint64_t va)
 {
-    unsigned above = 64 - format->va_bits;
+    unsigned lowest = format->shifts[format->levels];
+    uint64_t top = va >> lowest; /* as the index of the root, but not cut */
 
-    return format->is_signed ? (uint64_t)((int64_t)(va << above) >> above) == va
-                             : va >> format->va_bits == 0;
+    if (!format->is_signed)
+        return va >> format->va_bits == 0;
+    top += 1u << (format->va_bits - 1 - lowest);
+    return (top & (UINT64_MAX >> lowest) &
+            ~(uint64_t)(cairn__fanout(format, format->levels) - 1)) == 0;
 }
 
 /* A place in a page table. */
@@ -483,66 +487,70 @@ CAIRN_INLINE void walk_look(format_ptr format, struct cairn_cursor *cursor,
         out->bytes = rest_of(format, level + 1, va);
 }
 
-/*
- * As the CPU's walker does it.  A table may be given back on the way, and its
- * frame be anything by then; cairn_pagetable_translate notices that and comes
- * again, so what is read here is not a race that matters.
- *
- * This is the common case: small pages, and all tables in the window.  False:
- * it is another.
- */
-CAIRN_INLINE bool walk_translate(format_ptr format,
-                                 const struct cairn_pagetable *table,
-                                 uint64_t va, uint64_t *out)
+/* Has no table been given back since there had been that many? */
+CAIRN_INLINE bool are_tables_whole(uint32_t removals)
 {
-    const void *entries = table->root->entries;
-    uintptr_t base = table->window_base;
-    uint64_t limit = table->window_limit;
-    uint64_t entry = 0;
-
-    if (!is_address(format, va))
-        return false;
-#pragma GCC unroll 5
-    for (unsigned level = format->levels; level > 0; level--) {
-        uint64_t seen = CAIRN__ENTRY_P | (level > 1 ? CAIRN__ENTRY_PS : 0);
-
-        entry =
-            cairn__entry_load(format, entries, cairn__index(format, level, va));
-        if ((entry & seen) != CAIRN__ENTRY_P)
-            return false;
-        entry &= CAIRN__ENTRY_ADDRESS;
-        if (level > 1 && entry >= limit)
-            return false;
-        entries = (const void *)(base + (uintptr_t)entry);
-    }
-    *out = entry | (va & (CAIRN_FRAME_SIZE - 1));
-    return true;
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return __atomic_load_n(&cairn__table_removals, __ATOMIC_RELAXED) ==
+           removals;
 }
 
-/* The same in all cases.  False: nothing is mapped there. */
-CAIRN_INLINE bool walk_translate_any(format_ptr format,
-                                     const struct cairn_pagetable *table,
-                                     uint64_t va, uint64_t *out)
-{
-    const void *entries = table->root->entries;
+enum answer {
+    NOT_MAPPED,
+    MAPPED,
+    UNKNOWN
+};
 
+/* Where the table is that the entry refers to; NULL: nowhere. */
+CAIRN_INLINE const void *follow(const struct cairn_pagetable *table,
+                                bool is_in_window, uint64_t entry)
+{
+    uint64_t phys = entry & CAIRN__ENTRY_ADDRESS;
+
+    return is_in_window ? (const void *)(table->window_base + (uintptr_t)phys)
+                        : cairn__table_reach_slowly(phys);
+}
+
+/*
+ * As the CPU's walker does it.  A table may be given back on the way, and its
+ * frame be anything by then.  So before an entry is followed or believed, one
+ * looks whether that has happened: if not, it was that of a table when it was
+ * read, and otherwise the answer is unknown.  The root's entries always are.
+ *
+ * The quick way knows tables in the window and small pages only.
+ */
+CAIRN_INLINE enum answer walk_translate(format_ptr format,
+                                        const struct cairn_pagetable *table,
+                                        uint64_t va, bool is_quick,
+                                        cairn_phys *out)
+{
+    uint32_t removals =
+        __atomic_load_n(&cairn__table_removals, __ATOMIC_ACQUIRE);
+    const void *entries = table->root_entries;
+
+#pragma GCC unroll 5
     for (unsigned level = format->levels; level > 0; level--) {
+        bool has_leaves = (format->leaf_levels >> level & 1) != 0;
         uint64_t entry =
             cairn__entry_load(format, entries, cairn__index(format, level, va));
-        uint64_t span = cairn__span(format, level);
 
+        if (level < format->levels && !are_tables_whole(removals))
+            return UNKNOWN;
         if ((entry & CAIRN__ENTRY_P) == 0)
-            return false;
-        if (level == 1 || ((format->leaf_levels >> level & 1) != 0 &&
-                           (entry & CAIRN__ENTRY_PS) != 0)) {
-            *out = cairn__leaf_phys(format, level, entry) | (va & (span - 1));
-            return true;
+            return NOT_MAPPED;
+        if (is_quick && level > 1 && has_leaves &&
+            (entry & CAIRN__ENTRY_PS) != 0)
+            return UNKNOWN;
+        if (level == 1 || (has_leaves && (entry & CAIRN__ENTRY_PS) != 0)) {
+            out->value = cairn__leaf_phys(format, level, entry) |
+                         (va & (cairn__span(format, level) - 1));
+            return MAPPED;
         }
-        entries = cairn__table_reach(table, entry & CAIRN__ENTRY_ADDRESS);
-        if (entries == NULL)
-            return false;
+        entries = follow(table, is_quick, entry);
+        if (!is_quick && entries == NULL)
+            return NOT_MAPPED;
     }
-    return false;
+    return NOT_MAPPED;
 }
 
 #endif

@@ -167,41 +167,70 @@ void cairn__walk_look(struct cairn_cursor *cursor, uint64_t va,
     }
 }
 
-CAIRN_READS_AGAIN
-bool cairn__walk_translate(const struct cairn_pagetable *table, uint64_t va,
-                           uint64_t *out)
+/* ---- Translate, without a lock ------------------------------------------- */
+
+static enum answer translate_once(const struct cairn_pagetable *table,
+                                  uint64_t va, cairn_phys *out)
 {
     switch (table->config.mode) {
     case CAIRN_PAGING_4LEVEL:
-        return walk_translate(&four_level, table, va, out);
+        return walk_translate(&four_level, table, va, false, out);
     case CAIRN_PAGING_5LEVEL:
-        return walk_translate(&five_level, table, va, out);
+        return walk_translate(&five_level, table, va, false, out);
     case CAIRN_PAGING_PAE:
-        return walk_translate(&pae, table, va, out);
+        return walk_translate(&pae, table, va, false, out);
     case CAIRN_PAGING_32BIT:
-        return walk_translate(&two_level, table, va, out);
+        return walk_translate(&two_level, table, va, false, out);
     default:
-        return walk_translate(&toy, table, va, out);
+        return walk_translate(&toy, table, va, false, out);
     }
 }
 
+/*
+ * Whatever there is, or nothing.  Apart, as the next one is, so that the most
+ * common case has little to keep.
+ */
 CAIRN_READS_AGAIN
-bool cairn__walk_translate_any(const struct cairn_pagetable *table, uint64_t va,
-                               uint64_t *out)
+static CAIRN_NOINLINE bool translate_any(const struct cairn_pagetable *table,
+                                         uint64_t va, cairn_phys *out)
 {
-    switch (table->config.mode) {
-    case CAIRN_PAGING_4LEVEL:
-        return walk_translate_any(&four_level, table, va, out);
-    case CAIRN_PAGING_5LEVEL:
-        return walk_translate_any(&five_level, table, va, out);
-    case CAIRN_PAGING_PAE:
-        return walk_translate_any(&pae, table, va, out);
-    case CAIRN_PAGING_32BIT:
-        return walk_translate_any(&two_level, table, va, out);
-    default:
-        return walk_translate_any(&toy, table, va, out);
-    }
+    enum answer answer = NOT_MAPPED;
+
+    if (!cairn__is_range(table, va, 1))
+        return false;
+    do
+        answer = translate_once(table, va, out);
+    while (answer == UNKNOWN);
+    return answer == MAPPED;
 }
+
+CAIRN_READS_AGAIN
+static CAIRN_NOINLINE bool translate_other(const struct cairn_pagetable *table,
+                                           uint64_t va, cairn_phys *out)
+{
+    enum answer answer = UNKNOWN;
+
+    if (table->window_mode == CAIRN_PAGING_5LEVEL &&
+        is_address(&five_level, va))
+        answer = walk_translate(&five_level, table, va, true, out);
+    return answer == UNKNOWN ? translate_any(table, va, out) : answer == MAPPED;
+}
+
+CAIRN_READS_AGAIN
+bool cairn_pagetable_translate(const struct cairn_pagetable *table, cairn_va va,
+                               cairn_phys *out)
+{
+    enum answer answer;
+
+    if (table->window_mode != CAIRN_PAGING_4LEVEL ||
+        !is_address(&four_level, va.value))
+        return translate_other(table, va.value, out);
+    answer = walk_translate(&four_level, table, va.value, true, out);
+    return answer == UNKNOWN ? translate_any(table, va.value, out)
+                             : answer == MAPPED;
+}
+
+/* ---- The common transaction ---------------------------------------------- */
 
 bool cairn__walk_begin_page(struct cairn_cursor *cursor)
 {

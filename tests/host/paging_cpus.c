@@ -89,7 +89,8 @@ static void release(void *context, cairn_pfn frame)
 
     (void)context;
     CPUS_EXPECT(!sim_mmu_can_reach(phys, CAIRN_FRAME_SIZE, NULL));
-    memset(sim_ram_at(phys, CAIRN_FRAME_SIZE), 0xa5, (size_t)CAIRN_FRAME_SIZE);
+    /* As entries, they would refer to tables where there is no memory. */
+    memset(sim_ram_at(phys, CAIRN_FRAME_SIZE), 0x25, (size_t)CAIRN_FRAME_SIZE);
     pthread_mutex_lock(&lock);
     out_count--;
     if (number < TABLE_FRAMES && is_out[number])
@@ -178,12 +179,26 @@ static void activate_all(struct cairn_pagetable *table)
     }
 }
 
+/* Tables are in a window, so the quick way of translating is taken. */
+static void use_window(void)
+{
+    static struct cairn_window window;
+    uintptr_t memory = (uintptr_t)sim_ram_at(TABLES_BASE, CAIRN_FRAME_SIZE);
+
+    cairn_window_init(&window, 0);
+    window.base = memory - (uintptr_t)TABLES_BASE;
+    window.limit = TABLES_BASE + TABLE_FRAMES * CAIRN_FRAME_SIZE;
+    window.is_active = true;
+    paging.config.window = &window;
+}
+
 void cpus_start(enum cairn_paging_mode mode, unsigned frame_count)
 {
     const struct cairn_source source = {alloc, alloc, NULL};
 
     paging_machine(mode);
     start_frames(frame_count);
+    use_window();
     unexpected = 0;
     paging.config.source = source;
     paging.config.release = release;

@@ -614,30 +614,6 @@ CAIRN_TEST(E2_translation_of_every_page_size)
     translate_all(CAIRN_PAGING_32BIT, MIB4);
 }
 
-CAIRN_TEST(E2_translation_through_a_window)
-{
-    struct cairn_window window;
-    uint8_t *first;
-    cairn_phys phys;
-
-    paging_machine(CAIRN_PAGING_4LEVEL);
-    first = sim_ram_at(16 * CAIRN_MIB, KIB4);
-    cairn_window_init(&window, 0);
-    window.base = (uintptr_t)first - (uintptr_t)(16 * CAIRN_MIB);
-    window.limit = 16 * CAIRN_MIB + PAGING_FRAMES * KIB4;
-    window.is_active = true;
-    paging.config.window = &window;
-    paging_start_configured();
-    CHECK_EQ(paging_map(CAIRN_GIB, MIB2, KIB4, 0), CAIRN_OK);
-    paging_expect(CAIRN_GIB + 3, MIB2 + 3, KIB4);
-    window.limit = 16 * CAIRN_MIB; /* beyond it, the host is asked */
-    paging_expect(CAIRN_GIB + 3, MIB2 + 3, KIB4);
-    window.is_active = false;
-    CHECK(cairn_pagetable_translate(&paging.table, cairn_va_make(CAIRN_GIB),
-                                    &phys));
-    paging_end();
-}
-
 /* Do all touched pages have these rights?  As a caller would ask. */
 static bool have_rights(uint64_t va, uint64_t bytes, unsigned rights)
 {

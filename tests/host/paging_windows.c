@@ -9,6 +9,8 @@
 
 #define WINDOW 0xffff800000000000u
 
+#define LARGE (2 * CAIRN_MIB)
+
 static struct cairn_temporary temporary;
 
 static bool reads(unsigned cpu, uint64_t va, uint64_t *phys)
@@ -205,4 +207,45 @@ CAIRN_TEST(E12_regions_come_and_go)
                                &first),
              CAIRN_OK);
     CHECK_EQ(first.value, 0xffffff8000000000);
+}
+
+/* ---- Tables in a window -------------------------------------------------- */
+
+CAIRN_TEST(E2_translation_through_a_window)
+{
+    struct cairn_window window;
+    uint8_t *first;
+    cairn_phys phys;
+
+    paging_machine(CAIRN_PAGING_4LEVEL);
+    first = sim_ram_at(16 * CAIRN_MIB, CAIRN_FRAME_SIZE);
+    cairn_window_init(&window, 0);
+    window.base = (uintptr_t)first - (uintptr_t)(16 * CAIRN_MIB);
+    window.limit = 16 * CAIRN_MIB + PAGING_FRAMES * CAIRN_FRAME_SIZE;
+    window.is_active = true;
+    paging.config.window = &window;
+    paging_start_configured();
+    CHECK_EQ(paging_map(CAIRN_GIB, LARGE, CAIRN_FRAME_SIZE, 0), CAIRN_OK);
+    paging_expect(CAIRN_GIB + 3, LARGE + 3, CAIRN_FRAME_SIZE);
+    CHECK(
+        !cairn_pagetable_translate(&paging.table, cairn_va_make(LARGE), &phys));
+    CHECK_EQ(paging_map(2 * CAIRN_GIB, 0, CAIRN_GIB, 0), CAIRN_OK);
+    paging_expect(2 * CAIRN_GIB + LARGE + 3, LARGE + 3, CAIRN_GIB);
+    paging_end();
+}
+
+CAIRN_TEST(E2_all_tables_are_in_the_window)
+{
+    struct cairn_window window;
+    struct cairn_pagetable other;
+    unsigned before;
+
+    paging_machine(CAIRN_PAGING_4LEVEL);
+    cairn_window_init(&window, 0);
+    window.limit = 16 * CAIRN_MIB; /* where frames of tables begin */
+    window.is_active = true;
+    paging.config.window = &window;
+    before = paging_frames_out();
+    CHECK_EQ(cairn_pagetable_init(&other, &paging.config), CAIRN_NOT_REACHABLE);
+    CHECK_EQ(paging_frames_out(), before);
 }
