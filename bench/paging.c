@@ -26,6 +26,7 @@
 #include "sim/ram.h"
 
 #include <cairn/paging.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <x86intrin.h>
@@ -518,7 +519,19 @@ static void case_part(void)
 
 /* ---- Transactions of one page -------------------------------------------- */
 
+#define ONE_TABLES 64
 #define ONE_PASSES 128
+#define ONE_PAGES  ((size_t)ONE_TABLES * (ENTRIES - 1))
+
+static uint64_t *one_pages; /* in those tables, all but the first of each */
+
+/* Pages in some order, each in its own transaction, so many times. */
+struct ones {
+    struct subject subject;
+    bool is_locked; /* the walk */
+    size_t count;
+    unsigned passes;
+};
 
 static BENCH_NOINLINE void map_one(struct cairn_pagetable *table, uint64_t va,
                                    uint64_t phys)
@@ -543,95 +556,131 @@ static BENCH_NOINLINE void unmap_one(struct cairn_pagetable *table, uint64_t va)
 }
 
 /* False: something was mapped there. */
-static BENCH_NOINLINE bool walk_map_table(bool is_locked)
+static BENCH_NOINLINE bool walk_map_ones(const struct ones *ones)
 {
+    const uint64_t *pages = one_pages;
+    size_t count = ones->count;
     bool is_ok = true;
 
-    if (!is_locked) {
-        for (uint64_t at = CAIRN_FRAME_SIZE; at < TABLE_BYTES;
-             at += CAIRN_FRAME_SIZE)
-            bench_walk_map(START + at, (PHYS + at) | KIND);
+    if (!ones->is_locked) {
+        for (size_t i = 0; i < count; i++)
+            bench_walk_map(pages[i], (pages[i] - START + PHYS) | KIND);
         return true;
     }
-    for (uint64_t at = CAIRN_FRAME_SIZE; at < TABLE_BYTES;
-         at += CAIRN_FRAME_SIZE)
-        is_ok &= bench_walk_map_locked(START + at, (PHYS + at) | KIND);
+    for (size_t i = 0; i < count; i++)
+        is_ok &=
+            bench_walk_map_locked(pages[i], (pages[i] - START + PHYS) | KIND);
     return is_ok;
 }
 
-/* `what`: with locks? */
 static void walk_one_slice(void *what, double *values)
 {
-    const bool *is_locked = what;
+    const struct ones *ones = what;
+    const uint64_t *pages = one_pages;
     struct parts parts;
     bool is_ok = true;
 
     begin_slice(&parts);
-    for (unsigned i = 0; i < ONE_PASSES; i++) {
+    for (unsigned i = 0; i < ones->passes; i++) {
         begin_part(&parts);
-        is_ok &= walk_map_table(*is_locked);
+        is_ok &= walk_map_ones(ones);
         end_part(&parts, 0);
         begin_part(&parts);
-        for (uint64_t at = CAIRN_FRAME_SIZE; at < TABLE_BYTES;
-             at += CAIRN_FRAME_SIZE)
-            bench_walk_unmap(START + at);
+        for (size_t j = 0; j < ones->count; j++)
+            bench_walk_unmap(pages[j]);
         end_part(&parts, 1);
     }
-    end_slice(&parts, (size_t)ONE_PASSES * (ENTRIES - 1), values);
+    end_slice(&parts, ones->passes * ones->count, values);
     if (!is_ok)
         bench_fail("walk: something was mapped");
 }
 
 static void one_slice(void *what, double *values)
 {
-    const struct subject *subject = what;
+    const struct ones *ones = what;
+    struct cairn_pagetable *table = ones->subject.table;
+    const uint64_t *pages = one_pages;
     struct parts parts;
 
     begin_slice(&parts);
-    for (unsigned i = 0; i < ONE_PASSES; i++) {
+    for (unsigned i = 0; i < ones->passes; i++) {
         begin_part(&parts);
-        for (uint64_t at = CAIRN_FRAME_SIZE; at < TABLE_BYTES;
-             at += CAIRN_FRAME_SIZE)
-            map_one(subject->table, START + at, PHYS + at);
+        for (size_t j = 0; j < ones->count; j++)
+            map_one(table, pages[j], pages[j] - START + PHYS);
         end_part(&parts, 0);
         begin_part(&parts);
-        for (uint64_t at = CAIRN_FRAME_SIZE; at < TABLE_BYTES;
-             at += CAIRN_FRAME_SIZE)
-            unmap_one(subject->table, START + at);
+        for (size_t j = 0; j < ones->count; j++)
+            unmap_one(table, pages[j]);
         end_part(&parts, 1);
     }
-    end_slice(&parts, (size_t)ONE_PASSES * (ENTRIES - 1), values);
+    end_slice(&parts, ones->passes * ones->count, values);
+}
+
+/* The first page of each table stays mapped. */
+static void make_ones(void)
+{
+    size_t count = 0;
+
+    for (uint64_t at = 0; at < ONE_TABLES * TABLE_BYTES;
+         at += CAIRN_FRAME_SIZE) {
+        if (at % TABLE_BYTES != 0) {
+            one_pages[count++] = START + at;
+            continue;
+        }
+        bench_walk_map(START + at, (PHYS + at) | KIND);
+        map_one(&four, START + at, PHYS + at);
+        map_one(&five, START + at, PHYS + at);
+    }
+}
+
+static void report_ones(struct bench_contender *all, const char *how)
+{
+    char name[64];
+
+    snprintf(name, sizeof(name), "map one page, %s", how);
+    bench_report_ratio(name, 0, &all[2], &all[0], 2);
+    bench_report_ratio(name, 0, &all[2], &all[1], (double)NAN);
+    snprintf(name, sizeof(name), "map one page, %s, 5 levels", how);
+    bench_report_ratio(name, 0, &all[3], &all[2], 1.25);
+    snprintf(name, sizeof(name), "unmap one page, %s", how);
+    bench_report_ratio(name, 1, &all[2], &all[0], (double)NAN);
+    snprintf(name, sizeof(name), "unmap one page, %s, 5 levels", how);
+    bench_report_ratio(name, 1, &all[3], &all[2], 1.25);
+}
+
+static void measure_ones(size_t count, unsigned passes, const char *how)
+{
+    struct ones walk = {{NULL, NULL, false}, false, count, passes};
+    struct ones locked = {{NULL, NULL, false}, true, count, passes};
+    struct ones cairn = {{&four, NULL, false}, false, count, passes};
+    struct ones levels = {{&five, NULL, false}, false, count, passes};
+    struct bench_contender all[] = {
+        {.name = "page walk", .slice = walk_one_slice, .what = &walk},
+        {.name = "locked walk", .slice = walk_one_slice, .what = &locked},
+        {.name = "4 levels", .slice = one_slice, .what = &cairn},
+        {.name = "5 levels", .slice = one_slice, .what = &levels},
+    };
+
+    bench_measure(all, 4, 2);
+    report_ones(all, how);
 }
 
 /*
- * Page after page of one table, whose first page stays mapped, each in its own
- * transaction; then all of them unmapped.
+ * A transaction for each page: those of one table in order, and those of some
+ * tables at random.  The order is read from an array.
  */
 static void case_one(void)
 {
-    struct subject cairn = {&four, NULL, false};
-    bool is_locked[] = {false, true};
-    struct subject levels = {&five, NULL, false};
-    struct bench_contender all[] = {
-        {.name = "page walk", .slice = walk_one_slice, .what = &is_locked[0]},
-        {.name = "locked walk", .slice = walk_one_slice, .what = &is_locked[1]},
-        contender("4 levels", one_slice, &cairn),
-        contender("5 levels", one_slice, &levels),
-    };
+    uint64_t random = 1;
 
     start_all();
-    bench_walk_map(START, PHYS | KIND);
-    map_one(&four, START, PHYS);
-    map_one(&five, START, PHYS);
-    bench_measure(all, 4, 2);
+    one_pages = bench_map(ONE_PAGES * sizeof(uint64_t));
+    make_ones();
+    measure_ones(ENTRIES - 1, ONE_PASSES, "in order");
+    bench_shuffle(one_pages, ONE_PAGES, &random);
+    measure_ones(ONE_PAGES, ONE_PASSES / ONE_TABLES, "at random");
+    bench_unmap(one_pages, ONE_PAGES * sizeof(uint64_t));
     end_all();
-    bench_report_ratio("map one page, a transaction", 0, &all[2], &all[0], 2);
-    bench_report_ratio("map one page, a transaction", 0, &all[2], &all[1],
-                       (double)NAN);
-    bench_report_ratio("map one page, 5 levels", 0, &all[3], &all[2], 1.25);
-    bench_report_ratio("unmap one page, a transaction", 1, &all[2], &all[0],
-                       (double)NAN);
-    bench_report_ratio("unmap one page, 5 levels", 1, &all[3], &all[2], 1.25);
 }
 
 /* ---- Translate ----------------------------------------------------------- */

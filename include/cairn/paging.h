@@ -117,6 +117,8 @@ struct cairn_pagetable_config {
     bool is_w_xor_x;
 };
 
+#define CAIRN_PAGETABLE_RECENT 64
+
 struct cairn_pagetable {
     const struct cairn__paging_format *format; /* constant */
     struct cairn_pagetable_config config;      /* constant */
@@ -128,15 +130,20 @@ struct cairn_pagetable {
     uint64_t window_limit; /* constant: frames below are in it; 0: none */
     unsigned frame_bits;   /* constant: of frames that 4 KiB entries can say */
     uint64_t nx_bit;       /* constant: 0, without NX */
+    /* Constant: what entries of 4 KiB pages say of rights; 0: forbidden. */
+    uint64_t kinds[CAIRN_PAGE_RIGHTS + 1];
     uint64_t cache_bits[CAIRN_CACHE_COUNT]; /* constant: of 4 KiB entries */
     uint64_t phys_end;                      /* constant: exclusive */
     unsigned leaf_levels; /* constant: bit l: leaves at level l */
+    bool is_quick;        /* until it shares tables: `recent` may be used */
     struct cairn_lock pool_lock;
     struct cairn_table *pools[2]; /* [pool_lock] without and with a shadow */
     struct cairn_table *slabs;    /* [pool_lock] frames that these live in */
-    struct cairn_cpus cpus;       /* CPUs that have it loaded */
-    size_t table_count; /* atomic: frames that the CPU's walker reads */
-    size_t aside_count; /* atomic: frames of slabs and shadows */
+    /* Tables of level 1 in recent use, atomic; they may be others by now. */
+    struct cairn_table *recent[CAIRN_PAGETABLE_RECENT];
+    struct cairn_cpus cpus; /* CPUs that have it loaded */
+    size_t table_count;     /* atomic: frames that the CPU's walker reads */
+    size_t aside_count;     /* atomic: frames of slabs and shadows */
     /* Constant once it is set: where the tables are those of another one. */
     struct cairn_pagetable *common;
     uint64_t common_start;
@@ -273,20 +280,12 @@ struct cairn__gather {
 
 struct cairn_cursor {
     struct cairn_pagetable *table;
-    uint64_t first; /* where the range begins */
-    uint64_t at;    /* the next page to be worked on */
-    uint64_t left;  /* bytes from there to the end of the range */
-    enum cairn_intent intent;
+    uint64_t at;             /* the next page to be worked on */
+    uint64_t left;           /* bytes from there to the end of the range */
+    struct cairn_table *top; /* covers the range; locked */
     unsigned long irq;
-    unsigned lowest; /* level below which it does not begin */
-    unsigned large;  /* bit l: whatever is mapped has pages of level l */
-    bool is_emptied; /* nothing may be left in `top` */
-    struct cairn_table *top;        /* covers the range; locked */
-    struct cairn_table *locked;     /* all that are, last one first */
-    struct cairn_table *detached;   /* unlinked: released after the flush */
-    struct cairn_table *reserve[2]; /* without and with children */
-    uint64_t reserve_count[2];
-    struct cairn__gather gather;
+    enum cairn_intent intent;
+    bool is_quick; /* the range is a page of `top`, which has level 1 */
     /*
      * Told of what was unmapped, once no CPU can reach it: contiguous stretches
      * with equal rights and flags.  May be NULL.  Set it after begin.  Tables
@@ -295,6 +294,16 @@ struct cairn_cursor {
      */
     void (*removed)(void *context, const struct cairn_mapping *mapping);
     void *context;
+    /* What follows has no value while the cursor is quick. */
+    uint64_t first;  /* where the range begins */
+    unsigned lowest; /* level below which it does not begin */
+    unsigned large;  /* bit l: whatever is mapped has pages of level l */
+    bool is_emptied; /* nothing may be left in `top` */
+    struct cairn_table *locked;     /* all that are, last one first */
+    struct cairn_table *detached;   /* unlinked: released after the flush */
+    struct cairn_table *reserve[2]; /* without and with children */
+    uint64_t reserve_count[2];
+    struct cairn__gather gather;
 };
 
 /*

@@ -3,7 +3,7 @@
  *
  * TESTS  tests/host/paging_*.c
  */
-#include "paging/cursor.h"
+#include "paging/quick.h"
 
 /* Whole pages, at most what is left. */
 static bool is_part(const struct cairn_cursor *cursor, uint64_t bytes)
@@ -15,11 +15,8 @@ static bool are_allowed(const struct cairn_cursor *cursor, uint64_t bytes,
                         unsigned rights)
 {
     const struct cairn_pagetable *table = cursor->table;
-    const unsigned both = CAIRN_PAGE_WRITE | CAIRN_PAGE_EXEC;
 
-    if ((rights & ~CAIRN_PAGE_RIGHTS) != 0)
-        return false;
-    if (table->config.is_w_xor_x && (rights & both) == both)
+    if (rights > CAIRN_PAGE_RIGHTS || table->kinds[rights] == 0)
         return false;
     /* Tables on the way there would not let a process through. */
     if ((rights & CAIRN_PAGE_USER) != 0 && bytes > 0 &&
@@ -30,27 +27,11 @@ static bool are_allowed(const struct cairn_cursor *cursor, uint64_t bytes,
            cursor->at >= table->config.user_end;
 }
 
-/* Rights, as bits of an entry of level 1. */
-static uint64_t bits_of(const struct cairn_pagetable *table, unsigned rights)
-{
-    uint64_t bits = CAIRN__ENTRY_P;
-
-    if ((rights & CAIRN_PAGE_WRITE) != 0)
-        bits |= CAIRN__ENTRY_RW;
-    if ((rights & CAIRN_PAGE_USER) != 0)
-        bits |= CAIRN__ENTRY_US;
-    if ((rights & CAIRN_PAGE_GLOBAL) != 0 && table->config.features.has_global)
-        bits |= CAIRN__ENTRY_G;
-    if ((rights & CAIRN_PAGE_EXEC) == 0)
-        bits |= table->nx_bit;
-    return bits;
-}
-
 static struct supply supply_of(const struct cairn_cursor *cursor,
                                const struct cairn_page_policy *policy)
 {
     struct supply supply = {
-        .kind = bits_of(cursor->table, policy->rights) |
+        .kind = cursor->table->kinds[policy->rights] |
                 cursor->table->cache_bits[policy->cache],
         .page_limit = policy->page_limit != 0 ? policy->page_limit : UINT64_MAX,
     };
@@ -170,17 +151,6 @@ static enum cairn_status make_room(struct cairn_cursor *cursor, uint64_t bytes,
     return CAIRN_OK;
 }
 
-/* One page of a table of level 1 that the cursor has, and in reach. */
-static bool is_one_page(const struct cairn_cursor *cursor, uint64_t bytes,
-                        uint64_t phys)
-{
-    const struct cairn_pagetable *table = cursor->table;
-    uint64_t end =
-        table->format->entry_bytes == 8 ? table->phys_end : (uint64_t)1 << 32;
-
-    return bytes == CAIRN_FRAME_SIZE && cursor->top->level == 1 && phys < end;
-}
-
 /*
  * After cairn_cursor_begin_run: is it the run that the reserve is for, with
  * pages as large as it counts on?
@@ -202,29 +172,37 @@ static bool is_as_begun(const struct cairn_cursor *cursor, uint64_t phys,
     return cursor->at == cursor->first && bytes == cursor->left;
 }
 
-enum cairn_status cairn_cursor_map(struct cairn_cursor *cursor, cairn_phys phys,
-                                   uint64_t bytes,
-                                   const struct cairn_page_policy *policy)
+static CAIRN_NOINLINE enum cairn_status
+map_fully(struct cairn_cursor *cursor, uint64_t phys, uint64_t bytes,
+          const struct cairn_page_policy *policy)
 {
     struct supply supply;
     enum cairn_status status;
 
+    cairn__cursor_unfold(cursor);
     if (cursor->intent != CAIRN_INTENT_MAP || !is_part(cursor, bytes) ||
         !is_policy(cursor, bytes, policy) ||
-        (phys.value & (CAIRN_FRAME_SIZE - 1)) != 0)
+        (phys & (CAIRN_FRAME_SIZE - 1)) != 0)
         return CAIRN_BAD_ARGUMENT;
     supply = supply_of(cursor, policy);
-    supply.phys = phys.value;
-    if (is_one_page(cursor, bytes, phys.value) &&
-        cairn__walk_map_page(cursor, phys.value | supply.kind))
-        return CAIRN_OK;
-    if (!is_addressable(cursor, phys.value, bytes, supply.page_limit) ||
-        !is_as_begun(cursor, phys.value, bytes, supply.page_limit))
+    supply.phys = phys;
+    if (!is_addressable(cursor, phys, bytes, supply.page_limit) ||
+        !is_as_begun(cursor, phys, bytes, supply.page_limit))
         return CAIRN_BAD_ARGUMENT;
     status = make_room(cursor, bytes, policy->existing);
     if (status == CAIRN_OK)
         (void)cairn__walk_map(cursor, &supply, bytes); /* no frames */
     return status;
+}
+
+enum cairn_status cairn_cursor_map(struct cairn_cursor *cursor, cairn_phys phys,
+                                   uint64_t bytes,
+                                   const struct cairn_page_policy *policy)
+{
+    return cursor->is_quick &&
+                   cairn__quick_map(cursor, phys.value, bytes, policy)
+               ? CAIRN_OK
+               : map_fully(cursor, phys.value, bytes, policy);
 }
 
 /* What was a hole up to the cursor is one again; nobody is told. */
@@ -253,6 +231,7 @@ cairn_cursor_map_frames(struct cairn_cursor *cursor, const cairn_pfn *frames,
     struct supply supply;
     enum cairn_status status;
 
+    cairn__cursor_unfold(cursor);
     if (cursor->intent != CAIRN_INTENT_MAP || cursor->large != 0 ||
         count > cursor->left >> CAIRN_FRAME_SHIFT ||
         !is_policy(cursor, bytes, policy))
@@ -276,6 +255,7 @@ cairn_cursor_map_frames(struct cairn_cursor *cursor, const cairn_pfn *frames,
 enum cairn_status cairn_cursor_unmap(struct cairn_cursor *cursor,
                                      uint64_t bytes)
 {
+    cairn__cursor_unfold(cursor);
     if (cursor->intent == CAIRN_INTENT_LOOK || !is_part(cursor, bytes) ||
         !can_cut(cursor, bytes))
         return CAIRN_BAD_ARGUMENT;
@@ -288,10 +268,11 @@ enum cairn_status cairn_cursor_protect(struct cairn_cursor *cursor,
 {
     struct change change = {0};
 
+    cairn__cursor_unfold(cursor);
     if (cursor->intent == CAIRN_INTENT_LOOK || !is_part(cursor, bytes) ||
         !are_allowed(cursor, bytes, rights) || !can_cut(cursor, bytes))
         return CAIRN_BAD_ARGUMENT;
-    change.set = bits_of(cursor->table, rights);
+    change.set = cursor->table->kinds[rights];
     change.clear = (CAIRN__ENTRY_RW | CAIRN__ENTRY_US | CAIRN__ENTRY_G |
                     cursor->table->nx_bit) &
                    ~change.set;
@@ -310,6 +291,7 @@ enum cairn_status cairn_cursor_harvest(
         .context = context,
     };
 
+    cairn__cursor_unfold(cursor);
     if (cursor->intent == CAIRN_INTENT_LOOK || !is_part(cursor, bytes) ||
         seen == NULL || !can_cut(cursor, bytes))
         return CAIRN_BAD_ARGUMENT;
@@ -321,6 +303,7 @@ void cairn_cursor_query(struct cairn_cursor *cursor, struct cairn_mapping *out)
 {
     struct cairn_mapping next;
 
+    cairn__cursor_unfold(cursor);
     if (cursor->left == 0) {
         *out = (struct cairn_mapping){.start = {cursor->at}};
         return;

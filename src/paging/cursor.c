@@ -22,7 +22,7 @@
  *
  * TESTS  tests/host/paging_*.c, proofs/tables.pml
  */
-#include "paging/cursor.h"
+#include "paging/quick.h"
 
 #include "base/memory.h"
 
@@ -195,13 +195,9 @@ static enum cairn_status begin(struct cairn_cursor *cursor)
     }
 }
 
-static void start(struct cairn_cursor *cursor, struct cairn_pagetable *table,
-                  uint64_t at, uint64_t bytes)
+/* What quick cursors do without. */
+static void prepare(struct cairn_cursor *cursor)
 {
-    cursor->table = table;
-    cursor->first = at;
-    cursor->at = at;
-    cursor->left = bytes;
     cursor->lowest = 1;
     cursor->large = 0;
     cursor->locked = NULL;
@@ -213,26 +209,56 @@ static void start(struct cairn_cursor *cursor, struct cairn_pagetable *table,
     }
     cairn__tlb_start(&cursor->gather);
     cursor->gather.mapping_count = 0;
+}
+
+static void start(struct cairn_cursor *cursor, struct cairn_pagetable *table,
+                  uint64_t at, uint64_t bytes)
+{
+    cursor->table = table;
+    cursor->at = at;
+    cursor->left = bytes;
+    cursor->is_quick = false;
     cursor->removed = NULL;
     cursor->context = NULL;
+    cursor->first = at;
+    prepare(cursor);
+}
+
+CAIRN_NOINLINE void cairn__cursor_unfold_slowly(struct cairn_cursor *cursor)
+{
+    prepare(cursor);
+    cursor->is_quick = false;
+    cursor->first = cursor->at + cursor->left - CAIRN_FRAME_SIZE;
+    cursor->locked = cursor->top;
+    cursor->top->next = NULL;
+}
+
+/* What is known of the page table does not help. */
+static CAIRN_NOINLINE enum cairn_status
+begin_fully(struct cairn_cursor *cursor, struct cairn_pagetable *table,
+            uint64_t va, uint64_t bytes, enum cairn_intent intent)
+{
+    enum cairn_status status;
+
+    if (!are_pages(&table, va, bytes))
+        return CAIRN_BAD_ARGUMENT;
+    start(cursor, table, va, bytes);
+    cursor->intent = intent;
+    status = begin(cursor);
+    if (status == CAIRN_OK && cursor->top->level == 1)
+        cairn__quick_remember(table, cursor->top);
+    return status;
 }
 
 enum cairn_status cairn_cursor_begin(struct cairn_cursor *cursor,
                                      struct cairn_pagetable *table, cairn_va va,
                                      uint64_t bytes, enum cairn_intent intent)
 {
-    bool is_simple = bytes == CAIRN_FRAME_SIZE && table->common_bytes == 0 &&
-                     (va.value & (CAIRN_FRAME_SIZE - 1)) == 0;
-
-    if (!is_simple && !are_pages(&table, va.value, bytes))
-        return CAIRN_BAD_ARGUMENT;
-    start(cursor, table, va.value, bytes);
-    cursor->intent = intent;
-    if (is_simple && cairn__walk_begin_page(cursor))
-        return CAIRN_OK;
-    if (is_simple && !cairn__is_range(table, va.value, bytes))
-        return CAIRN_BAD_ARGUMENT;
-    return begin(cursor);
+    return bytes == CAIRN_FRAME_SIZE && table->is_quick &&
+                   (va.value & (CAIRN_FRAME_SIZE - 1)) == 0 &&
+                   cairn__quick_begin(cursor, table, va.value, intent)
+               ? CAIRN_OK
+               : begin_fully(cursor, table, va.value, bytes, intent);
 }
 
 enum cairn_status cairn_cursor_begin_run(struct cairn_cursor *cursor,
@@ -565,67 +591,6 @@ void cairn__cursor_drop_empty(struct cairn_cursor *cursor,
 
 /* ---- Leaves -------------------------------------------------------------- */
 
-static enum cairn_cache cache_of(const struct cairn_pagetable *table,
-                                 uint64_t kind)
-{
-    const uint64_t mask =
-        CAIRN__ENTRY_PWT | CAIRN__ENTRY_PCD | CAIRN__ENTRY_PAT;
-    unsigned cache = CAIRN_CACHE_UC;
-
-    while (cache > CAIRN_CACHE_WB && table->cache_bits[cache] != (kind & mask))
-        cache--;
-    return (enum cairn_cache)cache;
-}
-
-static unsigned rights_of(const struct cairn_pagetable *table, uint64_t kind)
-{
-    unsigned rights = 0;
-
-    if ((kind & CAIRN__ENTRY_RW) != 0)
-        rights |= CAIRN_PAGE_WRITE;
-    if ((kind & CAIRN__ENTRY_US) != 0)
-        rights |= CAIRN_PAGE_USER;
-    if ((kind & CAIRN__ENTRY_G) != 0)
-        rights |= CAIRN_PAGE_GLOBAL;
-    if ((kind & table->nx_bit) == 0)
-        rights |= CAIRN_PAGE_EXEC;
-    return rights;
-}
-
-void cairn__cursor_describe(const struct cairn_pagetable *table, uint64_t va,
-                            unsigned level, uint64_t entry,
-                            struct cairn_mapping *out)
-{
-    uint64_t span = cairn__span(table->format, level);
-    uint64_t kind = cairn__leaf_kind(level, entry);
-
-    *out = (struct cairn_mapping){.start = {va},
-                                  .bytes = span - (va & (span - 1))};
-    if ((entry & CAIRN__ENTRY_P) == 0)
-        return;
-    out->is_mapped = true;
-    out->phys.value =
-        cairn__leaf_phys(table->format, level, entry) + (va & (span - 1));
-    out->page_bytes = span;
-    out->rights = rights_of(table, kind);
-    out->cache = cache_of(table, kind);
-    out->is_accessed = (entry & CAIRN__ENTRY_A) != 0;
-    out->is_dirty = (entry & CAIRN__ENTRY_D) != 0;
-}
-
-bool cairn__mapping_goes_on(const struct cairn_mapping *last,
-                            const struct cairn_mapping *next)
-{
-    return last->start.value + last->bytes == next->start.value &&
-           last->is_mapped == next->is_mapped &&
-           (!last->is_mapped ||
-            (last->phys.value + last->bytes == next->phys.value &&
-             last->page_bytes == next->page_bytes &&
-             last->rights == next->rights && last->cache == next->cache &&
-             last->is_accessed == next->is_accessed &&
-             last->is_dirty == next->is_dirty));
-}
-
 /* Tell of all that is waiting. */
 static void tell(struct cairn_cursor *cursor)
 {
@@ -879,7 +844,7 @@ static bool is_simple_end(const struct cairn_cursor *cursor)
 
 void cairn_cursor_end(struct cairn_cursor *cursor)
 {
-    if (is_simple_end(cursor)) {
+    if (cursor->is_quick || is_simple_end(cursor)) {
         cairn__table_unlock(cursor->top);
         cairn_platform_irq_restore(cursor->irq);
     } else {

@@ -37,15 +37,6 @@ void cairn__walk_unmap(struct cairn_cursor *cursor, uint64_t bytes);
 void cairn__walk_change(struct cairn_cursor *cursor, uint64_t bytes,
                         const struct change *change);
 
-/*
- * The common transaction: on one page, whose table is there.  Lock that; false,
- * and nothing is locked: it is not so simple.
- */
-bool cairn__walk_begin_page(struct cairn_cursor *cursor);
-
-/* The next page of a table of level 1; false: something is mapped there. */
-bool cairn__walk_map_page(struct cairn_cursor *cursor, uint64_t entry);
-
 /* Bytes from `va` on in which nothing is mapped, at most `bytes`. */
 uint64_t cairn__walk_hole(struct cairn_cursor *cursor, uint64_t va,
                           uint64_t bytes);
@@ -55,6 +46,15 @@ void cairn__walk_look(struct cairn_cursor *cursor, uint64_t va,
                       struct cairn_mapping *out);
 
 /* ---- For all ------------------------------------------------------------- */
+
+/* A quick cursor becomes one like any other; see quick.h. */
+void cairn__cursor_unfold_slowly(struct cairn_cursor *cursor);
+
+static inline void cairn__cursor_unfold(struct cairn_cursor *cursor)
+{
+    if (cursor->is_quick)
+        cairn__cursor_unfold_slowly(cursor);
+}
 
 /* Is [start, start + bytes) in the address space, in one half of it? */
 bool cairn__is_range(const struct cairn_pagetable *table, uint64_t start,

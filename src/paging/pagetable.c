@@ -11,6 +11,25 @@
 
 /* ---- Begin and end ------------------------------------------------------- */
 
+/* Rights, as bits of an entry of level 1; 0: forbidden. */
+static uint64_t kind_of(const struct cairn_pagetable *table, unsigned rights)
+{
+    const unsigned both = CAIRN_PAGE_WRITE | CAIRN_PAGE_EXEC;
+    uint64_t bits = CAIRN__ENTRY_P;
+
+    if (table->config.is_w_xor_x && (rights & both) == both)
+        return 0;
+    if ((rights & CAIRN_PAGE_WRITE) != 0)
+        bits |= CAIRN__ENTRY_RW;
+    if ((rights & CAIRN_PAGE_USER) != 0)
+        bits |= CAIRN__ENTRY_US;
+    if ((rights & CAIRN_PAGE_GLOBAL) != 0 && table->config.features.has_global)
+        bits |= CAIRN__ENTRY_G;
+    if ((rights & CAIRN_PAGE_EXEC) == 0)
+        bits |= table->nx_bit;
+    return bits;
+}
+
 static void choose_bits(struct cairn_pagetable *table)
 {
     const struct cairn_paging_features *cpu = &table->config.features;
@@ -19,6 +38,9 @@ static void choose_bits(struct cairn_pagetable *table)
     bool is_wide = table->format->entry_bytes == 8;
 
     table->nx_bit = cpu->has_nx && is_wide ? CAIRN__ENTRY_NX : 0;
+    for (unsigned rights = 0; rights <= CAIRN_PAGE_RIGHTS; rights++)
+        table->kinds[rights] = kind_of(table, rights);
+    table->is_quick = is_wide && table->config.mode != CAIRN_PAGING_TOY;
     table->cache_bits[CAIRN_CACHE_WB] = 0;
     table->cache_bits[CAIRN_CACHE_WT] = wt;
     table->cache_bits[CAIRN_CACHE_UC_MINUS] = uc_minus;
@@ -254,6 +276,7 @@ enum cairn_status cairn_pagetable_share(struct cairn_pagetable *table,
     if (status == CAIRN_OK) {
         link_slots(table, other, start.value, bytes);
         flush_slots(table);
+        table->is_quick = false;
         table->common = other;
         table->common_start = start.value;
         table->common_bytes = bytes;

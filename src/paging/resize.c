@@ -187,6 +187,7 @@ enum cairn_status cairn_cursor_resize(struct cairn_cursor *cursor,
     unsigned wanted = level_of(cursor, page_bytes);
     struct cairn_table *table;
 
+    cairn__cursor_unfold(cursor);
     if (wanted == 0 || cursor->intent == CAIRN_INTENT_LOOK ||
         (cursor->at & (page_bytes - 1)) != 0 || cursor->left < page_bytes)
         return CAIRN_BAD_ARGUMENT;

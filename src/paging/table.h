@@ -63,6 +63,16 @@ void cairn__table_lock(struct cairn_table *table);
 void cairn__table_unlock(struct cairn_table *table);
 bool cairn__table_is_mine(const struct cairn_table *table);
 
+/* Without waiting.  False: somebody has it. */
+CAIRN_INLINE bool cairn__table_try_lock(struct cairn_table *table)
+{
+    uint32_t nobody = 0;
+
+    return __atomic_compare_exchange_n(&table->holder, &nobody,
+                                       cairn_platform_cpu() + 1, false,
+                                       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
 /* How many tables have been given back, of all page tables.  Atomic. */
 extern uint32_t cairn__table_removals;
 

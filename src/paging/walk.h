@@ -87,52 +87,6 @@ CAIRN_INLINE unsigned row_of(format_ptr format, unsigned level, unsigned index,
     return (unsigned)cairn__min(row, bytes >> format->shifts[level]);
 }
 
-/* ---- One page whose table is there: the common transaction --------------- */
-
-/* Lock it.  False, and nothing is locked: there is none, or it is another. */
-CAIRN_INLINE bool walk_begin_page(format_ptr format,
-                                  struct cairn_cursor *cursor)
-{
-    struct cairn_table *table = cursor->table->root;
-    uint64_t span = cairn__span(format, 2);
-
-    if (!is_address(format, cursor->at))
-        return false;
-    for (unsigned level = format->levels; level > 1; level--) {
-        table =
-            cairn__table_child(table, cairn__index(format, level, cursor->at));
-        if (table == NULL)
-            return false;
-    }
-    cursor->irq = cairn_platform_irq_save();
-    cairn__table_lock(table);
-    if (table->level == 1 && table->first == (cursor->at & ~(span - 1)) &&
-        !table->is_stray) {
-        table->next = NULL;
-        cursor->top = table;
-        cursor->locked = table;
-        return true;
-    }
-    cairn__table_unlock(table);
-    cairn_platform_irq_restore(cursor->irq);
-    return false;
-}
-
-/* Map it.  False: something is mapped there. */
-CAIRN_INLINE bool walk_map_page(format_ptr format, struct cairn_cursor *cursor,
-                                uint64_t entry)
-{
-    struct cairn_table *table = cursor->top;
-    unsigned index = cairn__index(format, 1, cursor->at);
-
-    if (cairn__entry_load(format, table->entries, index) != 0)
-        return false;
-    cairn__entry_store(format, table->entries, index, entry);
-    table->live++;
-    cairn__cursor_advance(cursor, CAIRN_FRAME_SIZE);
-    return true;
-}
-
 /* ---- Is anything mapped? ------------------------------------------------- */
 
 /* Bytes from `va` on in which nothing is mapped, at most `bytes`. */

@@ -229,37 +229,3 @@ bool cairn_pagetable_translate(const struct cairn_pagetable *table, cairn_va va,
     return answer == UNKNOWN ? translate_any(table, va.value, out)
                              : answer == MAPPED;
 }
-
-/* ---- The common transaction ---------------------------------------------- */
-
-bool cairn__walk_begin_page(struct cairn_cursor *cursor)
-{
-    switch (cursor->table->config.mode) {
-    case CAIRN_PAGING_4LEVEL:
-        return walk_begin_page(&four_level, cursor);
-    case CAIRN_PAGING_5LEVEL:
-        return walk_begin_page(&five_level, cursor);
-    case CAIRN_PAGING_PAE:
-        return walk_begin_page(&pae, cursor);
-    case CAIRN_PAGING_32BIT:
-        return walk_begin_page(&two_level, cursor);
-    default:
-        return walk_begin_page(&toy, cursor);
-    }
-}
-
-bool cairn__walk_map_page(struct cairn_cursor *cursor, uint64_t entry)
-{
-    switch (cursor->table->config.mode) {
-    case CAIRN_PAGING_4LEVEL:
-        return walk_map_page(&four_level, cursor, entry);
-    case CAIRN_PAGING_5LEVEL:
-        return walk_map_page(&five_level, cursor, entry);
-    case CAIRN_PAGING_PAE:
-        return walk_map_page(&pae, cursor, entry);
-    case CAIRN_PAGING_32BIT:
-        return walk_map_page(&two_level, cursor, entry);
-    default:
-        return walk_map_page(&toy, cursor, entry);
-    }
-}
