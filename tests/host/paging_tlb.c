@@ -789,3 +789,27 @@ CAIRN_TEST(D17_a_CPU_that_loads_another_root_is_interrupted_no_more)
     leave(1);
     end();
 }
+
+/* Not even for global pages: what it had of them is forgotten. */
+CAIRN_TEST(D17_a_CPU_that_has_left_is_interrupted_no_more)
+{
+    uint64_t flushes;
+
+    start();
+    CHECK_EQ(paging_map(KERNEL, PHYS, KIB4, CAIRN_PAGE_GLOBAL), CAIRN_OK);
+    use(KERNEL, SIM_MMU_READ);
+    for (unsigned cpu = 1; cpu < 4; cpu++) {
+        sim_set_cpu(cpu);
+        cairn_pagetable_leave(cairn_pagetable_root(&home));
+        CHECK(cairn_pagetable_active() == NULL);
+        CHECK(!sim_mmu_cached(cpu, KERNEL));
+    }
+    sim_set_cpu(0);
+    flushes = sim_flush_count();
+    CHECK_EQ(paging_unmap(KERNEL, KIB4), CAIRN_OK);
+    CHECK_EQ(sim_flush_count(), flushes);
+    CHECK(!sim_mmu_cached(0, KERNEL));
+    CHECK_EQ(cairn__cpus_read(&home.cpus), 0);
+    leave(1);
+    end();
+}
