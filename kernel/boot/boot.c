@@ -251,6 +251,9 @@ static void start_kernel(void)
 {
     const struct cairn_framebuffer *screen = &kernel.boot.framebuffer;
 
+    require(cairn_window_cover(&kernel.window, &kernel.boot.map, WINDOW_KINDS,
+                               kernel.window_ranges, KERNEL_WINDOW_RANGES),
+            "window");
     if (screen->is_present && screen->bytes <= SCREEN_BYTES_MAX)
         console_attach_screen(
             screen, (void *)(KERNEL_FRAMEBUFFER_BASE +

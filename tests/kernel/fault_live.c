@@ -118,6 +118,54 @@ CAIRN_TEST(D17_D19_live_the_kernel_runs_on_the_librarys_tables)
     space_end();
 }
 
+/* ---- The window ---------------------------------------------------------- */
+
+static uint64_t window_bytes;
+
+/* What the window maps is what it converts. */
+static void check_window(const struct cairn_mapping *mapping)
+{
+    uint64_t phys = mapping->start.value - KERNEL_WINDOW_BASE;
+    cairn_phys last;
+
+    if (phys >= kernel.window.limit || !mapping->is_mapped)
+        return;
+    CHECK_EQ(mapping->phys.value, phys);
+    CHECK_EQ((uintptr_t)cairn_platform_phys_to_virt(mapping->phys,
+                                                    (size_t)mapping->bytes),
+             mapping->start.value);
+    CHECK(cairn_window_to_phys(
+        &kernel.window,
+        cairn_virt_make((uintptr_t)(mapping->start.value + mapping->bytes - 1)),
+        &last));
+    CHECK_EQ(last.value, phys + mapping->bytes - 1);
+    window_bytes += mapping->bytes;
+}
+
+CAIRN_TEST(E6_live_the_window_converts_what_it_maps_and_nothing_else)
+{
+    const struct cairn_window *window = &kernel.window;
+    uint64_t end = 0;
+
+    window_bytes = 0;
+    space_visit(cairn_phys_make(insn_read_cr3()), check_window);
+    for (size_t i = 0; i < window->range_count; i++) {
+        const struct cairn_phys_range *range = &window->ranges[i];
+
+        window_bytes -= cairn_phys_range_bytes(*range);
+        for (; end < range->start.value; end += CAIRN_FRAME_SIZE) {
+            CHECK(cairn_platform_phys_to_virt(cairn_phys_make(end), 1) == NULL);
+            if (range->start.value - end > CAIRN_MIB && end > CAIRN_MIB)
+                end += CAIRN_MIB;
+            no_read(KERNEL_WINDOW_BASE + end, 0);
+        }
+        end = range->end.value;
+    }
+    CHECK_EQ(window_bytes, 0);
+}
+
+/* ---- Rights of the kernel's own ------------------------------------------ */
+
 static void audit(const struct cairn_mapping *mapping)
 {
     const unsigned both = CAIRN_PAGE_WRITE | CAIRN_PAGE_EXEC;
