@@ -153,23 +153,28 @@ static enum cairn_status begin_to_map(void)
     return begin_and_end(CAIRN_INTENT_MAP);
 }
 
-static enum cairn_status pair_of(cairn_order order)
+static enum cairn_status pair_of(cairn_order order, enum cairn_owner owner)
 {
     cairn_pfn pfn = {0};
     enum cairn_status status =
-        cairn_frames_alloc(&kernel.frames, order, 0, CAIRN_OWNER_KERNEL, &pfn);
+        cairn_frames_alloc(&kernel.frames, order, 0, owner, &pfn);
 
     return status != CAIRN_OK ? status : cairn_frames_free(&kernel.frames, pfn);
 }
 
-static enum cairn_status frame_pair(void)
+static enum cairn_status user_pair(void)
 {
-    return pair_of(0);
+    return pair_of(0, CAIRN_OWNER_USER);
+}
+
+static enum cairn_status kernel_pair(void)
+{
+    return pair_of(0, CAIRN_OWNER_KERNEL);
 }
 
 static enum cairn_status block_pair(void)
 {
-    return pair_of(9);
+    return pair_of(9, CAIRN_OWNER_USER);
 }
 
 static const struct operation operations[] = {
@@ -186,7 +191,8 @@ static const struct operation operations[] = {
     {"translate", map_again, translate, 1},
     {"begin to look, end", nothing, begin_to_look, 1},
     {"begin to map, end", nothing, begin_to_map, 1},
-    {"allocate and free a frame", nothing, frame_pair, 1},
+    {"allocate and free a frame", nothing, user_pair, 1},
+    {"the same for the kernel", nothing, kernel_pair, 1},
     {"allocate and free 2 MiB", nothing, block_pair, 1},
 };
 

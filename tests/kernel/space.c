@@ -185,6 +185,8 @@ void space_start(void)
 {
     bool has_5_levels = space_mode() == CAIRN_PAGING_5LEVEL;
 
+    if ((insn_read_cr4() & INSN_CR4_SMAP) != 0)
+        insn_clac();
     if (cairn_pagetable_active() != NULL)
         leave();
     space.frames_free = free_now();
