@@ -232,6 +232,10 @@ $(BENCH)/%: $(BENCH)/obj/bench/%.o $(BENCH_SOURCES:%.c=$(BENCH)/obj/%.o)
 bench: $(B:%=$(BENCH)/%) ## measure: B="frames" BENCH_ARGS="--only pair --details"
 	$(Q)status=0; for one in $^; do $$one $(BENCH_ARGS) || status=1; done; exit $$status
 
+.PHONY: counts
+counts: kernel ## count the instructions of operations, in QEMU
+	$(Q)$(PYTHON) tools/counts
+
 # ---- Targets ----------------------------------------------------------------------------------
 
 .PHONY: all lib kernel loader host64 host32 threads check prove test fuzz fuzz-smoke fuzzers clean help

@@ -14,14 +14,15 @@
  *   T3   No leaf is both writable and executable.
  *   T4   Entries of tables allow everything; the leaf alone decides.
  *
- * COST   One walk of at most four levels for each leaf.
+ * COST   One walk of at most five levels for each leaf.
  *
  * FAILS  By false; see tables.h.  Nothing is undone.
  *
  * SOURCE Intel SDM vol. 3A, "Paging", subsection "4-Level Paging and 5-Level
  *        Paging", tables of the formats of entries.
  *
- * NOT    No unmapping, no splitting, no user pages, no five levels, no locks.
+ * NOT    No unmapping, no splitting, no user pages, no locks; with five levels
+ *        only the addresses that four have, too.
  */
 #include "boot/tables.h"
 
@@ -36,8 +37,7 @@
 
 #define TABLE_ENTRIES 512u
 #define LEVEL_BITS    9u
-#define LEVEL_TOP     3u /* of the root; level 0 holds the 4 KiB pages */
-#define LEVEL_1GIB    2u
+#define LEVEL_1GIB    2u /* level 0 holds the 4 KiB pages */
 #define LEVEL_2MIB    1u
 
 #define ALL_FLAGS                                                              \
@@ -181,7 +181,7 @@ static bool map_leaf(struct boot_tables *tables, uint64_t virt, uint64_t leaf,
 {
     uint64_t *table = table_at(tables->root);
 
-    for (unsigned at = LEVEL_TOP; at > level && table != NULL; at--)
+    for (unsigned at = tables->levels - 1; at > level && table != NULL; at--)
         table = next_table(tables, &table[index_of(virt, at)]);
     if (table == NULL || table[index_of(virt, level)] & ENTRY_PRESENT)
         return false;

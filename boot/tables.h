@@ -1,12 +1,13 @@
 /*
  * tables.h - builds the page tables that the kernel starts on.
  *
- * x86_64, four levels.  Shared by the loader and by the kernel's own early
- * start-up, so it is compiled for two object formats and assumes nothing about
- * where it runs.  Deliberately small: it adds mappings and nothing else.  The
- * library's paging layer replaces these tables later and shares no code.
+ * x86_64, four or five levels.  Shared by the loader and by the kernel's own
+ * early start-up, so it is compiled for two object formats and assumes nothing
+ * about where it runs.  Deliberately small: it adds mappings and nothing else.
+ * The library's paging layer replaces these tables later and shares no code.
  *
- *   struct boot_tables tables = {.alloc = take_frame, .context = &pool};
+ *   struct boot_tables tables = {
+ *       .levels = 4, .alloc = take_frame, .context = &pool};
  *
  *   if (!boot_tables_init(&tables) ||
  *       !boot_tables_map(&tables, virt, phys, bytes, BOOT_TABLES_WRITABLE))
@@ -30,6 +31,7 @@
 #define BOOT_TABLES_UNCACHED   0x8u /* device registers */
 
 struct boot_tables {
+    unsigned levels;     /* 4 or 5, as CR4.LA57 says; the caller sets it */
     uint64_t root;       /* physical; what CR3 gets */
     bool has_1gib_pages; /* CPUID 0x80000001, EDX bit 26 */
 
@@ -41,8 +43,8 @@ struct boot_tables {
 };
 
 /*
- * Ask the CPU what it can do and take a frame for the empty root; `alloc` and
- * `context` are set by the caller.  False if there is no frame.
+ * Ask the CPU what it can do and take a frame for the empty root; `levels`,
+ * `alloc` and `context` are set by the caller.  False if there is no frame.
  */
 CAIRN_MUST_CHECK bool boot_tables_init(struct boot_tables *tables);
 
@@ -53,11 +55,11 @@ CAIRN_MUST_CHECK bool boot_tables_init(struct boot_tables *tables);
  *   virt, phys, bytes  multiples of 4 KiB; no bytes at all is no mistake
  *   flags              any of BOOT_TABLES_*
  *
- * Returns  true; false, out of frames, not aligned, not canonical, beyond the
- *          CPU's physical addresses, writable and executable at once, unknown
- *          flags, or a part of the range is mapped already.  What was mapped
- *          before stays as it was.  A part of the new range may then be mapped:
- *          both callers end the boot.
+ * Returns  true; false, out of frames, not aligned, not canonical with 4
+ *          levels, beyond the CPU's physical addresses, writable and executable
+ *          at once, unknown flags, or a part of the range is mapped already.
+ *          What was mapped before stays as it was.  A part of the new range may
+ *          then be mapped: both callers end the boot.
  */
 CAIRN_MUST_CHECK bool boot_tables_map(struct boot_tables *tables, uint64_t virt,
                                       uint64_t phys, uint64_t bytes,

@@ -9,6 +9,9 @@
 #include <cairn/frames.h>
 #include <cairn/window.h>
 
+/* Stretches of memory that the window can know. */
+#define KERNEL_WINDOW_RANGES 512
+
 struct kernel {
     struct cairn_boot boot;
     struct cairn_early early;             /* finished: frames took over */
@@ -16,6 +19,7 @@ struct kernel {
     struct cairn_frames frames;
     struct cairn_frames_config frames_config;
     struct cairn_window window;
+    struct cairn_phys_range window_ranges[KERNEL_WINDOW_RANGES];
     uintptr_t map_window;        /* UEFI: where its memory map is visible */
     uint64_t map_window_entries; /* descriptors there; 0 without UEFI */
     uint32_t map_window_stride;  /* bytes from one to the next */

@@ -5,6 +5,7 @@
  *
  *   exit=debug   report the end to QEMU's device isa-debug-exit
  *   hold         stop at the end and keep the screen
+ *   la57=on      5 levels of page tables, if the CPU can; PVH only (entry.S)
  *   engine=NAME  how frames are found: tree (default), bitmap, freelist
  *
  * Unknown options are ignored: boot loaders add their own.  Commands are run as

@@ -338,7 +338,8 @@ static efi_status map_all(struct loader *loader, struct boot_tables *tables)
 efi_status tables_build(struct loader *loader)
 {
     struct pool pool;
-    struct boot_tables tables = {.alloc = take_frame, .context = &pool};
+    struct boot_tables tables = {
+        .levels = 4, .alloc = take_frame, .context = &pool};
     uint64_t start, bytes;
     efi_status status = memory_map_take(loader);
 

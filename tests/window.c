@@ -14,6 +14,9 @@
                             : (uintptr_t)0xc0000000u)
 
 static struct cairn_window window;
+static struct cairn_memmap map;
+static struct cairn_memory_range storage[128];
+static struct cairn_phys_range covered[32];
 
 static uintptr_t to_virt(uint64_t start, uint64_t bytes)
 {
@@ -34,6 +37,29 @@ static uint64_t to_phys(uintptr_t virt)
 static enum cairn_status activate(uintptr_t base, uint64_t limit)
 {
     return cairn_window_activate(&window, cairn_virt_make(base), limit);
+}
+
+static enum cairn_status cover(size_t count)
+{
+    return cairn_window_cover(&window, &map,
+                              CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_USABLE) |
+                                  CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_LOADER),
+                              covered, count);
+}
+
+static void add(uint64_t base, uint64_t bytes, enum cairn_memory_kind kind)
+{
+    CHECK_EQ(cairn_memmap_add(&map, base, bytes, kind), CAIRN_OK);
+}
+
+static void start_map(void)
+{
+    CHECK_EQ(cairn_memmap_init(&map, storage, 128), CAIRN_OK);
+}
+
+static void finish_map(void)
+{
+    CHECK_EQ(cairn_memmap_finish(&map, cairn_phys_make(0)), CAIRN_OK);
 }
 
 /* A window of 512 MiB at BASE. */
@@ -180,5 +206,87 @@ CAIRN_TEST(E1_random_ranges)
         CHECK_EQ(virt, is_inside ? base + (uintptr_t)start : 0);
         if (start < limit)
             CHECK_EQ(to_phys(base + (uintptr_t)start), start);
+    }
+}
+
+/* ---- What is not covered is refused -------------------------------------- */
+
+/* RAM, a device in it, a hole, and RAM of another kind right behind. */
+static void make_covered(void)
+{
+    make();
+    start_map();
+    add(MIB, 15 * MIB, CAIRN_MEMORY_USABLE);
+    add(16 * MIB, MIB, CAIRN_MEMORY_MMIO);
+    add(32 * MIB, 8 * MIB, CAIRN_MEMORY_USABLE);
+    add(40 * MIB, 8 * MIB, CAIRN_MEMORY_LOADER);
+    add(511 * MIB, 2 * MIB, CAIRN_MEMORY_USABLE);
+    finish_map();
+}
+
+CAIRN_TEST(E6_what_the_window_does_not_cover_is_refused)
+{
+    make_covered();
+    CHECK_EQ(to_virt(16 * MIB, 1), BASE + (uintptr_t)(16 * MIB));
+    CHECK_EQ(cover(32), CAIRN_OK);
+    CHECK_EQ(window.range_count, 3);
+    CHECK_EQ(to_virt(0, 1), 0);
+    CHECK_EQ(to_virt(MIB - 1, 1), 0);
+    CHECK_EQ(to_virt(MIB, 15 * MIB), BASE + (uintptr_t)MIB);
+    CHECK_EQ(to_virt(MIB, 15 * MIB + 1), 0);
+    CHECK_EQ(to_virt(16 * MIB, 1), 0);
+    CHECK_EQ(to_virt(20 * MIB, 1), 0);
+    CHECK_EQ(to_virt(31 * MIB, 2 * MIB), 0);
+    CHECK_EQ(to_virt(39 * MIB, 2 * MIB), BASE + (uintptr_t)(39 * MIB));
+    CHECK_EQ(to_virt(32 * MIB, 16 * MIB), BASE + (uintptr_t)(32 * MIB));
+    CHECK_EQ(to_virt(48 * MIB, 1), 0);
+    CHECK_EQ(to_virt(511 * MIB, MIB), BASE + (uintptr_t)(511 * MIB));
+    CHECK_EQ(to_virt(511 * MIB, MIB + 1), 0);
+    CHECK_EQ(to_phys(BASE + (uintptr_t)(16 * MIB)), UINT64_MAX);
+    CHECK_EQ(to_phys(BASE + (uintptr_t)(16 * MIB) - 1), 16 * MIB - 1);
+    CHECK_EQ(to_phys(BASE), UINT64_MAX);
+}
+
+CAIRN_TEST(E6_a_cover_that_does_not_fit_changes_nothing)
+{
+    make_covered();
+    CHECK_EQ(cover(2), CAIRN_NO_SPACE);
+    CHECK_EQ(to_virt(16 * MIB, 1), BASE + (uintptr_t)(16 * MIB));
+    CHECK_EQ(cover(3), CAIRN_OK);
+    CHECK_EQ(to_virt(16 * MIB, 1), 0);
+    cairn_window_init(&window, GIB);
+    CHECK_EQ(cover(32), CAIRN_BAD_ARGUMENT);
+    CHECK_EQ(to_virt(16 * MIB, 1), 16 * MIB);
+    CHECK_EQ(activate(BASE, MIB), CAIRN_OK);
+    CHECK_EQ(cover(32), CAIRN_BAD_ARGUMENT);
+    CHECK_EQ(to_virt(MIB - 1, 1), BASE + MIB - 1);
+}
+
+/* Page by page, by the map. */
+CAIRN_TEST(E6_random_maps)
+{
+    for (uint32_t round = test_rounds(1000); round > 0; round--) {
+        make();
+        start_map();
+        add(0x1000, 0x1000, CAIRN_MEMORY_USABLE);
+        for (unsigned i = 0; i < 20; i++)
+            add(test_random_below(64) * 0x1000, test_random_below(8) * 0x1000,
+                test_random_once_in(2)   ? CAIRN_MEMORY_USABLE
+                : test_random_once_in(2) ? CAIRN_MEMORY_LOADER
+                                         : CAIRN_MEMORY_RESERVED);
+        finish_map();
+        if (cairn_memmap_end(&map, CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_USABLE))
+                .value == 0)
+            continue;
+        CHECK_EQ(cover(32), CAIRN_OK);
+        for (unsigned i = 0; i < 80; i++) {
+            enum cairn_memory_kind kind =
+                cairn_memmap_kind_at(&map, cairn_phys_make(i * 0x1000));
+            bool is_there =
+                kind == CAIRN_MEMORY_USABLE || kind == CAIRN_MEMORY_LOADER;
+
+            CHECK_EQ(to_virt(i * 0x1000, 0x1000) != 0, is_there);
+            CHECK_EQ(to_virt(i * 0x1000 + 0xfff, 1) != 0, is_there);
+        }
     }
 }

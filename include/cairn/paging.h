@@ -181,6 +181,16 @@ cairn_phys cairn_pagetable_root(const struct cairn_pagetable *table);
  */
 void cairn_pagetable_activate(struct cairn_pagetable *table);
 
+/*
+ * Let this CPU translate by tables that are not the library's, or let it end:
+ * it is not asked for flushes any more.
+ *
+ *   root  physical address of their root, in the same paging mode
+ *
+ * Context  as cairn_pagetable_activate.  The window is still there.
+ */
+void cairn_pagetable_leave(cairn_phys root);
+
 /* The page table that this CPU has activated; NULL: none. */
 struct cairn_pagetable *cairn_pagetable_active(void);
 

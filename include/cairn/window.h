@@ -1,15 +1,18 @@
 /*
  * cairn/window.h - where physical memory is reachable: one linear window.
  *
- * A window maps physical addresses [0, limit) at virtual [base, base + limit).
- * Before it is active, the boot loader's identity mapping serves: addresses
- * convert to themselves.  Kernels build cairn_platform_phys_to_virt on it.
+ * A window maps physical addresses [0, limit) at virtual [base, base + limit),
+ * all of them, or those that it was told to cover.  Before it is active, the
+ * boot loader's identity mapping serves: addresses convert to themselves.
+ * Kernels build cairn_platform_phys_to_virt on it.
  *
  * Locking  None: the boot CPU activates the window once, before others run.
+ * Cost     of a conversion: O(1); O(log n) with n ranges to cover.
  */
 #ifndef CAIRN_WINDOW_H
 #define CAIRN_WINDOW_H
 
+#include <cairn/memmap.h>
 #include <cairn/status.h>
 #include <cairn/types.h>
 
@@ -20,6 +23,8 @@ struct cairn_window {
     uint64_t limit;          /* after activation: [0, limit) reachable */
     uintptr_t base;          /* where physical address 0 is */
     bool is_active;
+    const struct cairn_phys_range *ranges; /* covered: sorted, disjoint */
+    size_t range_count;                    /* 0: all below the limit */
 };
 
 /*
@@ -39,6 +44,23 @@ CAIRN_MUST_CHECK enum cairn_status
 cairn_window_activate(struct cairn_window *window, cairn_virt base,
                       uint64_t limit);
 
+/*
+ * Convert addresses of memory of some kinds only: the window does not map the
+ * rest, as devices.
+ *
+ *   map      finished; not kept
+ *   storage  kept; room for `count` ranges
+ *
+ * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT: not active, or no such memory;
+ *          CAIRN_NO_SPACE: more than `count` stretches, and nothing has changed
+ *          but what is in `storage`.
+ * Context  as activation; again when memory has come, with other storage.
+ */
+CAIRN_MUST_CHECK enum cairn_status
+cairn_window_cover(struct cairn_window *window, const struct cairn_memmap *map,
+                   cairn_memory_kinds kinds, struct cairn_phys_range *storage,
+                   size_t count);
+
 bool cairn_window_is_active(const struct cairn_window *window);
 
 /*
@@ -46,7 +68,8 @@ bool cairn_window_is_active(const struct cairn_window *window);
  *
  *   bytes  at least 1
  *
- * Returns  a pointer; NULL if any byte lies outside of the window.
+ * Returns  a pointer; NULL if any byte lies outside of the window, or is not
+ *          covered.
  */
 void *cairn_window_to_virt(const struct cairn_window *window, cairn_phys start,
                            uint64_t bytes);
@@ -55,7 +78,7 @@ void *cairn_window_to_virt(const struct cairn_window *window, cairn_phys start,
  * The inverse.
  *
  * Returns  true and `out`; false, nothing written, if the address lies outside
- *          of the window.
+ *          of the window, or is not covered.
  */
 bool cairn_window_to_phys(const struct cairn_window *window, cairn_virt virt,
                           cairn_phys *out);

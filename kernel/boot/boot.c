@@ -176,7 +176,9 @@ static void map_screen(struct boot_tables *tables)
 
 static void build_tables(void)
 {
-    struct boot_tables tables = {.alloc = alloc_table,
+    bool has_5_levels = (insn_read_cr4() & INSN_CR4_LA57) != 0;
+    struct boot_tables tables = {.levels = has_5_levels ? 5 : 4,
+                                 .alloc = alloc_table,
                                  .context = &kernel.early};
     uint64_t window_bytes;
 
@@ -249,6 +251,9 @@ static void start_kernel(void)
 {
     const struct cairn_framebuffer *screen = &kernel.boot.framebuffer;
 
+    require(cairn_window_cover(&kernel.window, &kernel.boot.map, WINDOW_KINDS,
+                               kernel.window_ranges, KERNEL_WINDOW_RANGES),
+            "window");
     if (screen->is_present && screen->bytes <= SCREEN_BYTES_MAX)
         console_attach_screen(
             screen, (void *)(KERNEL_FRAMEBUFFER_BASE +

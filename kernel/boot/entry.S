@@ -9,7 +9,8 @@
  *
  * The second builds page tables that do for the way up: the first 4 GiB at
  * their own address, and the image at its link address, all writable and
- * executable.  boot.c replaces them before anything else runs.
+ * executable.  boot.c replaces them before anything else runs.  They have 5
+ * levels if the command line says la57=on, the CPU can, and it was PVH.
  *
  * Nothing here knows where in physical memory the image lies: addresses are
  * taken relative to the label `here`, whose physical address EBP holds.
@@ -23,11 +24,17 @@
 #define CR0_PG          (1 << 31)
 #define CR4_PAE         (1 << 5)
 #define CR4_PGE         (1 << 7)
+#define CR4_LA57        (1 << 12)
 #define MSR_EFER        0xc0000080
 #define EFER_LME        (1 << 8)
 #define EFER_NXE        (1 << 11)
 #define CPUID_EDX_NX    (1 << 20)
 #define CPUID_EDX_LM    (1 << 29)
+#define CPUID_ECX_LA57  (1 << 16)       /* of leaf 7 */
+
+/* struct hvm_start_info of PVH */
+#define PVH_MAGIC       0x336ec578
+#define PVH_CMDLINE     24
 
 #define TABLE_FLAGS     0x003           /* present, writable */
 #define LARGE_FLAGS     0x083           /* present, writable, 2 MiB page */
@@ -111,6 +118,18 @@ here:   pop     %ebp
         lea     (boot_pointers_high - here + TABLE_FLAGS)(%ebp), %eax
         mov     %eax, (511 * 8)(%ebx)
 
+        /* With 5 levels both ends of the root lead to that one. */
+        call    wants_5_levels
+        test    %eax, %eax
+        jz      1f
+        mov     %cr4, %eax
+        or      $CR4_LA57, %eax
+        mov     %eax, %cr4
+        lea     TABLE_FLAGS(%ebx), %eax
+        lea     AT(boot_root_of_5), %ebx
+        mov     %eax, (%ebx)
+        mov     %eax, (511 * 8)(%ebx)
+1:
         /* Into 64-bit mode. */
         mov     %cr4, %eax
         or      $(CR4_PAE | CR4_PGE), %eax
@@ -131,6 +150,48 @@ here:   pop     %ebp
         push    $CODE_SELECTOR
         push    %eax
         lret
+
+/* EAX: 0 if not.  EBX, EBP, ESI and EDI are kept. */
+wants_5_levels:
+        push    %ebx
+        xor     %eax, %eax
+        cpuid
+        cmp     $7, %eax
+        jb      4f
+        mov     $7, %eax
+        xor     %ecx, %ecx
+        cpuid
+        test    $CPUID_ECX_LA57, %ecx
+        jz      4f
+        cmpl    $PVH_MAGIC, (%edi)
+        jne     4f
+        cmpl    $0, (PVH_CMDLINE + 4)(%edi)
+        jne     4f
+        mov     PVH_CMDLINE(%edi), %edx
+        test    %edx, %edx
+        jz      4f
+        /* Is the option at EDX?  Up to the commands, at "-- ". */
+1:      xor     %ecx, %ecx
+2:      mov     (la57_option - here)(%ebp, %ecx), %al
+        test    %al, %al
+        jz      5f
+        cmp     %al, (%edx, %ecx)
+        jne     3f
+        inc     %ecx
+        jmp     2b
+3:      cmpl    $0x202d2d20, (%edx)
+        je      4f
+        cmpb    $0, (%edx)
+        lea     1(%edx), %edx
+        jne     1b
+4:      xor     %eax, %eax
+        pop     %ebx
+        ret
+5:      mov     $1, %eax
+        pop     %ebx
+        ret
+la57_option:
+        .asciz  "la57=on"
 
 no_long_mode:
         lea     AT(no_long_mode_text), %ebx
@@ -200,6 +261,7 @@ boot_gdt_address:
         .section .bss.boot, "aw", @nobits
         .balign 4096
 boot_root:          .skip 4096
+boot_root_of_5:     .skip 4096
 boot_pointers_low:  .skip 4096
 boot_pointers_high: .skip 4096
 boot_image:         .skip 4096

@@ -1,10 +1,11 @@
 /*
  * cpu.c - segment descriptors, task state, and interrupt gates.
  *
- * HOW    64-bit mode needs little of segmentation: a code and a data segment,
- *        and a task state that names the stacks for exceptions which cannot
- *        trust the current one.  All 256 vectors lead to the entry code in
- *        entry.S, which calls trap_handle().
+ * HOW    64-bit mode needs little of segmentation: a code and a data segment
+ *        for each ring in use, and a task state that names the stacks for
+ *        exceptions which come from ring 3 or cannot trust the current one.
+ *        All 256 vectors lead to the entry code in entry.S, which calls
+ *        trap_handle().
  *
  * SOURCE Intel SDM vol. 3A, "Task Management in 64-bit Mode", "64-Bit Mode
  *        IDT", "Interrupt Stack Table".
@@ -12,15 +13,23 @@
 #include "cpu/cpu.h"
 
 #include "cpu/descriptors.h"
+#include "cpu/insn.h"
 #include <cairn/compiler.h>
 #include <stdint.h>
 
 #define STACK_BYTES    16384
-#define STACK_COUNT    4
+#define STACK_COUNT    5
 #define GATE_INTERRUPT 0x8e00u /* present, ring 0, interrupt gate */
 #define SEGMENT_CODE   0x00af9b000000ffffu
 #define SEGMENT_DATA   0x00cf93000000ffffu
+#define SEGMENT_RING_3 0x0000600000000000u /* either of them for users */
 #define SEGMENT_TSS    0x0000890000000000u /* present, available TSS */
+
+/* CPUID leaf 7: Intel SDM vol. 2A, "CPUID - CPU Identification". */
+#define CPUID_FEATURES 7
+#define CPUID_EBX_SMEP (1u << 7)
+#define CPUID_EBX_SMAP (1u << 20)
+#define CPUID_ECX_UMIP (1u << 2)
 
 struct CAIRN_PACKED task_state {
     uint32_t reserved0;
@@ -46,9 +55,10 @@ struct CAIRN_PACKED table_register {
     uint64_t base;
 };
 
+/* The first one for what comes from ring 3, then interrupt stacks 1 .. 4. */
 static uint8_t stacks[STACK_COUNT][STACK_BYTES] __attribute__((aligned(16)));
 static struct task_state task_state;
-static uint64_t segments[5];
+static uint64_t segments[SEGMENT_COUNT];
 static struct gate gates[VECTOR_COUNT] __attribute__((aligned(16)));
 
 /* In entry.S: code for each vector, GATE_BYTES apart. */
@@ -61,6 +71,8 @@ static void set_segments(void)
 
     segments[SELECTOR_CODE / 8] = SEGMENT_CODE;
     segments[SELECTOR_DATA / 8] = SEGMENT_DATA;
+    segments[SELECTOR_USER_CODE / 8] = SEGMENT_CODE | SEGMENT_RING_3;
+    segments[SELECTOR_USER_DATA / 8] = SEGMENT_DATA | SEGMENT_RING_3;
     segments[SELECTOR_TSS / 8] = SEGMENT_TSS | limit | (base & 0xffffff) << 16 |
                                  (base >> 24 & 0xff) << 56;
     segments[SELECTOR_TSS / 8 + 1] = base >> 32;
@@ -116,17 +128,42 @@ static void set_gate(unsigned vector)
     };
 }
 
+static uint64_t stack_end(unsigned number)
+{
+    return (uintptr_t)stacks[number] + sizeof(stacks[number]);
+}
+
+/* What the CPU has of protection against following users' pointers. */
+static void set_protection(void)
+{
+    struct insn_cpuid features = {0, 0, 0, 0};
+    uintptr_t cr4 = insn_read_cr4();
+
+    if (insn_cpuid(0, 0).eax >= CPUID_FEATURES)
+        features = insn_cpuid(CPUID_FEATURES, 0);
+    if ((features.ebx & CPUID_EBX_SMEP) != 0)
+        cr4 |= INSN_CR4_SMEP;
+    if ((features.ebx & CPUID_EBX_SMAP) != 0)
+        cr4 |= INSN_CR4_SMAP;
+    if ((features.ecx & CPUID_ECX_UMIP) != 0)
+        cr4 |= INSN_CR4_UMIP;
+    insn_write_cr4(cr4);
+    if ((cr4 & INSN_CR4_SMAP) != 0)
+        insn_clac();
+}
+
 void cpu_init(void)
 {
     struct table_register table = {sizeof(gates) - 1, (uintptr_t)gates};
 
-    for (unsigned i = 0; i < STACK_COUNT; i++)
-        task_state.interrupt_stack[i] =
-            (uintptr_t)stacks[i] + sizeof(stacks[i]);
+    task_state.ring_stack[0] = stack_end(0);
+    for (unsigned i = 1; i < STACK_COUNT; i++)
+        task_state.interrupt_stack[i - 1] = stack_end(i);
     task_state.io_map = sizeof(task_state);
     set_segments();
     load_segments();
     for (unsigned vector = 0; vector < VECTOR_COUNT; vector++)
         set_gate(vector);
     __asm__ volatile("lidt %0" : : "m"(table));
+    set_protection();
 }

@@ -5,8 +5,9 @@
 #define KERNEL_CPU_CPU_H
 
 /*
- * Load segment and interrupt descriptor tables.  From then on every exception
- * is reported.  Interrupts stay off.
+ * Load segment and interrupt descriptor tables; from then on every exception
+ * is reported.  Switch on what the CPU has of SMEP, SMAP and UMIP.  Interrupts
+ * stay off.
  */
 void cpu_init(void);
 

@@ -6,13 +6,21 @@
 
 #define SELECTOR_CODE 0x08
 #define SELECTOR_DATA 0x10
-#define SELECTOR_TSS  0x18
+#define SELECTOR_TSS  0x18 /* and 0x20: it takes two */
+/* Ring 3, in the order that SYSRET wants. */
+#define SELECTOR_USER_DATA (0x28 | 3)
+#define SELECTOR_USER_CODE (0x30 | 3)
+#define SEGMENT_COUNT      7
 
-/* Vectors that have an interrupt stack of their own, and its number. */
+/* Vectors that have an interrupt stack of their own. */
 #define VECTOR_NMI           2
 #define VECTOR_DOUBLE_FAULT  8
 #define VECTOR_PAGE_FAULT    14
 #define VECTOR_MACHINE_CHECK 18
+/* Others that have names. */
+#define VECTOR_INVALID_OPCODE 6
+#define VECTOR_INVALID_TSS    10
+#define VECTOR_PROTECTION     13
 
 #define VECTOR_COUNT 256
 

@@ -6,6 +6,12 @@
 
 #include <stdint.h>
 
+/* Bits of CR4: Intel SDM vol. 3A, "Control Registers". */
+#define INSN_CR4_UMIP ((uintptr_t)1 << 11)
+#define INSN_CR4_LA57 ((uintptr_t)1 << 12)
+#define INSN_CR4_SMEP ((uintptr_t)1 << 20)
+#define INSN_CR4_SMAP ((uintptr_t)1 << 21)
+
 static inline void insn_out8(uint16_t port, uint8_t value)
 {
     __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
@@ -53,6 +59,18 @@ static inline uintptr_t insn_read_flags(void)
 static inline void insn_write_flags(uintptr_t flags)
 {
     __asm__ volatile("push %0; popf" : : "r"(flags) : "memory", "cc");
+}
+
+/* Supervisor accesses to user pages: allowed from here on, or not any more.
+ * Only with CPUs that have SMAP. */
+static inline void insn_stac(void)
+{
+    __asm__ volatile("stac" : : : "memory", "cc");
+}
+
+static inline void insn_clac(void)
+{
+    __asm__ volatile("clac" : : : "memory", "cc");
 }
 
 static inline uintptr_t insn_read_cr0(void)

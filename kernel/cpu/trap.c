@@ -10,15 +10,14 @@
 #include "cpu/backtrace.h"
 #include "cpu/descriptors.h"
 #include "cpu/insn.h"
+#include "cpu/probe.h"
 #include "cpu/symbols.h"
 #include "platform.h"
 #include <cairn/format.h>
 #include <stdbool.h>
 
-#define EXCEPTION_COUNT    32
-#define VECTOR_INVALID_TSS 10
-#define VECTOR_PROTECTION  13
-#define STACK_WORDS        8
+#define EXCEPTION_COUNT 32
+#define STACK_WORDS     8
 
 struct exception {
     const char *mnemonic;
@@ -153,6 +152,8 @@ void trap_handle(struct trap_frame *frame)
     static bool is_reporting;
     const struct exception *exception = exception_of(frame->vector);
 
+    if (probe_catch(frame))
+        return;
     if (is_reporting)
         kernel_panic("%s at 0x%llx while another exception is reported",
                      exception->mnemonic, (unsigned long long)frame->rip);

@@ -32,7 +32,10 @@ struct trap_frame {
     uint64_t ss;
 };
 
-/* Called by entry.S with interrupts off.  Reports exceptions and panics. */
+/*
+ * Called by entry.S with interrupts off.  Ends a probe (probe.h), else reports
+ * the exception and panics.
+ */
 void trap_handle(struct trap_frame *frame);
 
 #endif

@@ -19,7 +19,6 @@
 #include <cairn/platform.h>
 #include <cairn/ptwalk.h>
 
-#define CR4_LA57      ((uintptr_t)1 << 12)
 #define TABLE_ENTRIES 512u /* of each level, in both modes */
 #define DUMP_ENTRIES  16u
 #define MEM_BYTES     128u
@@ -35,7 +34,7 @@ struct way {
 
 static void find_way(uint64_t va, struct way *out)
 {
-    bool has_5_levels = (insn_read_cr4() & CR4_LA57) != 0;
+    bool has_5_levels = (insn_read_cr4() & INSN_CR4_LA57) != 0;
     out->count =
         cairn_ptwalk(has_5_levels ? CAIRN_PAGING_5LEVEL : CAIRN_PAGING_4LEVEL,
                      cairn_phys_make(insn_read_cr3()), cairn_va_make(va),

@@ -35,7 +35,7 @@ struct job {
 
 static struct job jobs[CAIRN_CPU_MAX];
 
-/* CPUs that have ever activated a page table. */
+/* CPUs that have activated a page table, and not left. */
 static struct cairn_cpus users;
 
 /* [own CPU, interrupts off] */
@@ -181,6 +181,21 @@ void cairn_pagetable_activate(struct cairn_pagetable *table)
     cairn__arch_tlb_load_root(cairn_pagetable_root(table).value);
     if (former != NULL && former != table)
         cairn__cpus_remove(&former->cpus, cpu);
+    cairn_platform_irq_restore(state);
+}
+
+void cairn_pagetable_leave(cairn_phys root)
+{
+    unsigned long state = cairn_platform_irq_save();
+    unsigned cpu = cairn_platform_cpu();
+    struct cairn_pagetable *former = active[cpu];
+
+    cairn__arch_tlb_load_root(root.value);
+    cairn__arch_tlb_flush_all();
+    active[cpu] = NULL;
+    if (former != NULL)
+        cairn__cpus_remove(&former->cpus, cpu);
+    cairn__cpus_remove(&users, cpu);
     cairn_platform_irq_restore(state);
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/cpus.h"
 #include "paging/tlb.h"
+#include <cairn/map.h>
 
 #include <string.h>
 
@@ -787,5 +788,31 @@ CAIRN_TEST(D17_a_CPU_that_loads_another_root_is_interrupted_no_more)
     CHECK_EQ(paging_unmap(0, KIB4), CAIRN_OK);
     CHECK_EQ(sim_flush_count(), flushes);
     leave(1);
+    end();
+}
+
+/* Not even for global pages: what it had of them is forgotten. */
+CAIRN_TEST(D17_a_CPU_that_has_left_is_interrupted_no_more)
+{
+    const struct cairn_page_policy policy = {.rights = 0};
+
+    start();
+    CHECK_EQ(paging_map(KERNEL, PHYS, 200 * KIB4, CAIRN_PAGE_GLOBAL), CAIRN_OK);
+    CHECK_EQ(
+        cairn_map_page(&home, cairn_va_make(0), cairn_phys_make(PHYS), &policy),
+        CAIRN_OK);
+    leave(2); /* for the other one */
+    CHECK(paging_can(2, KERNEL, SIM_MMU_READ));
+    sim_set_cpu(2);
+    cairn_pagetable_leave(cairn_pagetable_root(&home));
+    CHECK(cairn_pagetable_active() == NULL);
+    sim_set_cpu(0);
+    CHECK_EQ(cairn__cpus_read(&paging.table.cpus), 3);
+    CHECK(!sim_mmu_cached(2, KERNEL));
+    CHECK(paging_can(2, 0, SIM_MMU_READ));
+    CHECK(paging_can(3, 0, SIM_MMU_READ));
+    CHECK_EQ(paging_unmap(KERNEL, 200 * KIB4), CAIRN_OK);
+    CHECK(sim_mmu_cached(2, 0));
+    CHECK(!sim_mmu_cached(3, 0));
     end();
 }

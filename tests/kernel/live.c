@@ -12,15 +12,16 @@
 #include "platform.h"
 #include <cairn/boot.h>
 
-#define PRESENT    ((uint64_t)1 << 0)
-#define WRITABLE   ((uint64_t)1 << 1)
-#define USER       ((uint64_t)1 << 2)
-#define LARGE      ((uint64_t)1 << 7)
-#define NO_EXECUTE ((uint64_t)1 << 63)
-#define ADDRESS    ((uint64_t)0x000ffffffffff000)
-#define CR0_WP     ((uintptr_t)1 << 16)
-#define MSR_EFER   0xc0000080u
-#define EFER_NXE   ((uint64_t)1 << 11)
+#define PRESENT        ((uint64_t)1 << 0)
+#define WRITABLE       ((uint64_t)1 << 1)
+#define USER           ((uint64_t)1 << 2)
+#define LARGE          ((uint64_t)1 << 7)
+#define NO_EXECUTE     ((uint64_t)1 << 63)
+#define ADDRESS        ((uint64_t)0x000ffffffffff000)
+#define CR0_WP         ((uintptr_t)1 << 16)
+#define MSR_EFER       0xc0000080u
+#define CPUID_ECX_LA57 (1u << 16) /* of leaf 7 */
+#define EFER_NXE       ((uint64_t)1 << 11)
 
 struct walk {
     uint64_t tables;
@@ -30,6 +31,11 @@ struct walk {
     bool (*visit_leaf)(uint64_t entry);
     bool is_good;
 };
+
+static int levels(void)
+{
+    return (insn_read_cr4() & INSN_CR4_LA57) != 0 ? 5 : 4;
+}
 
 static const uint64_t *table_at(uint64_t phys)
 {
@@ -51,7 +57,7 @@ static void walk_table(struct walk *walk, uint64_t phys, int level, bool is_low)
     walk->is_good &= walk->visit_table(phys);
     for (int i = 0; i < 512; i++) {
         uint64_t entry = table[i];
-        bool is_entry_low = level == 4 ? i < 256 : is_low;
+        bool is_entry_low = level == levels() ? i < 256 : is_low;
 
         if ((entry & PRESENT) == 0)
             continue;
@@ -74,7 +80,7 @@ static struct walk walk_all(bool (*visit_table)(uint64_t),
         .is_good = true,
     };
 
-    walk_table(&walk, insn_read_cr3() & ADDRESS, 4, false);
+    walk_table(&walk, insn_read_cr3() & ADDRESS, levels(), false);
     return walk;
 }
 
@@ -83,7 +89,7 @@ static uint64_t leaf_of(uint64_t virt)
 {
     uint64_t entry = insn_read_cr3() & ADDRESS;
 
-    for (int shift = 39; shift >= 12; shift -= 9) {
+    for (int shift = 3 + 9 * levels(); shift >= 12; shift -= 9) {
         entry = table_at(entry & ADDRESS)[virt >> shift & 511];
         if ((entry & PRESENT) == 0)
             return 0;
@@ -242,4 +248,30 @@ CAIRN_TEST(A10_live_uefi_map_is_visible_at_its_window)
         window.start = range.end;
         CHECK(is_free_now(cairn_memmap_kind_at(&boot.map, range.start)));
     }
+}
+
+/* ---- Levels -------------------------------------------------------------- */
+
+/* Is the option on the command line, in front of the commands? */
+static bool is_option(const char *option)
+{
+    for (const char *at = kernel.boot.command_line; *at != '\0'; at++) {
+        size_t length = 0;
+
+        while (option[length] != '\0' && at[length] == option[length])
+            length++;
+        if (option[length] == '\0')
+            return true;
+        if (at[0] == '-' && at[1] == '-' && at[2] == ' ')
+            return false;
+    }
+    return false;
+}
+
+CAIRN_TEST(D1_live_levels_are_as_the_command_line_says)
+{
+    bool can = insn_cpuid(0, 0).eax >= 7 &&
+               (insn_cpuid(7, 0).ecx & CPUID_ECX_LA57) != 0;
+
+    CHECK_EQ(levels(), can && is_option("la57=on") ? 5 : 4);
 }

@@ -10,9 +10,8 @@
 #include <cairn/map.h>
 #include <cairn/ptwalk.h>
 
-#define FRAMES   (&kernel.frames)
-#define CR4_LA57 ((uintptr_t)1 << 12)
-#define LARGE    (2 * CAIRN_MIB)
+#define FRAMES (&kernel.frames)
+#define LARGE  (2 * CAIRN_MIB)
 
 static struct cairn_pagetable table;
 static struct cairn_ptwalk_step steps[CAIRN_PTWALK_STEPS];
@@ -131,7 +130,7 @@ CAIRN_TEST(D3_live_page_tables_on_the_kernels_frames)
 
 static void look_live(uint64_t va, struct cairn_mapping *out)
 {
-    enum cairn_paging_mode mode = (insn_read_cr4() & CR4_LA57) != 0
+    enum cairn_paging_mode mode = (insn_read_cr4() & INSN_CR4_LA57) != 0
                                       ? CAIRN_PAGING_5LEVEL
                                       : CAIRN_PAGING_4LEVEL;
 

@@ -1,0 +1,310 @@
+/*
+ * counts.c - how many instructions an operation takes, where that is exact.
+ *
+ * HOW    With -icount shift=0,sleep=off, QEMU's time stamp counter counts
+ *        instructions, and two runs are alike to the digit.  A loop of known
+ *        length tells whether it does; if not, nothing is printed.  Each
+ *        operation runs some times on the active page table; before, untimed,
+ *        what it needs is prepared.  Its count includes call and arguments, not
+ *        the reading of the counter.
+ *
+ * PRINTS "count NAME: MEDIAN to MOST for UNITS"; tools/counts reads it.
+ */
+#include "console/console.h"
+#include "cpu/insn.h"
+#include "kernel/space.h"
+
+#define PAGE        CAIRN_FRAME_SIZE
+#define LARGE       (2 * CAIRN_MIB)
+#define FRAMES      8
+#define RUNS        31
+#define RUNS_BEFORE 3
+#define LOOP_TIMES  1000
+
+struct operation {
+    const char *name;
+    enum cairn_status (*prepare)(void);
+    enum cairn_status (*run)(void);
+    unsigned units; /* pages, or calls */
+};
+
+static cairn_va page;            /* its table has other pages too */
+static cairn_va large;           /* LARGE bytes without a table */
+static cairn_phys phys;          /* LARGE bytes */
+static cairn_pfn frames[FRAMES]; /* scattered */
+
+static const struct cairn_page_policy small = {
+    .rights = CAIRN_PAGE_WRITE,
+    .page_limit = PAGE,
+};
+static const struct cairn_page_policy any = {.rights = CAIRN_PAGE_WRITE};
+
+/* ---- What is measured ---------------------------------------------------- */
+
+static enum cairn_status nothing(void)
+{
+    return CAIRN_OK;
+}
+
+static enum cairn_status map_one(void)
+{
+    return cairn_map_page(&space.table, page, phys, &small);
+}
+
+static enum cairn_status unmap_one(void)
+{
+    return cairn_unmap_page(&space.table, page, NULL);
+}
+
+static enum cairn_status unmap_untold(void)
+{
+    return cairn_unmap_range(&space.table, page, PAGE, NULL, NULL);
+}
+
+static enum cairn_status map_again(void)
+{
+    enum cairn_status status = unmap_untold();
+
+    return status != CAIRN_OK ? status : map_one();
+}
+
+static enum cairn_status protect_less(void)
+{
+    return cairn_protect_range(&space.table, page, PAGE, 0);
+}
+
+static enum cairn_status map_frames(void)
+{
+    return cairn_map_frames(&space.table, page, frames, FRAMES, &small);
+}
+
+static enum cairn_status unmap_frames(void)
+{
+    return cairn_unmap_range(&space.table, page, FRAMES * PAGE, NULL, NULL);
+}
+
+static enum cairn_status map_frames_again(void)
+{
+    enum cairn_status status = unmap_frames();
+
+    return status != CAIRN_OK ? status : map_frames();
+}
+
+static enum cairn_status map_many(void)
+{
+    return cairn_map_range(
+        &space.table, large,
+        cairn_phys_range_make(phys.value, phys.value + LARGE), &small);
+}
+
+static enum cairn_status map_large(void)
+{
+    return cairn_map_range(
+        &space.table, large,
+        cairn_phys_range_make(phys.value, phys.value + LARGE), &any);
+}
+
+static enum cairn_status unmap_large(void)
+{
+    return cairn_unmap_range(&space.table, large, LARGE, NULL, NULL);
+}
+
+static enum cairn_status map_many_again(void)
+{
+    enum cairn_status status = unmap_large();
+
+    return status != CAIRN_OK ? status : map_many();
+}
+
+static enum cairn_status map_large_again(void)
+{
+    enum cairn_status status = unmap_large();
+
+    return status != CAIRN_OK ? status : map_large();
+}
+
+static enum cairn_status translate(void)
+{
+    cairn_phys out;
+
+    return cairn_pagetable_translate(&space.table, page, &out)
+               ? CAIRN_OK
+               : CAIRN_NOT_FOUND;
+}
+
+static enum cairn_status begin_and_end(enum cairn_intent intent)
+{
+    static struct cairn_cursor cursor;
+    enum cairn_status status =
+        cairn_cursor_begin(&cursor, &space.table, page, PAGE, intent);
+
+    if (status == CAIRN_OK)
+        cairn_cursor_end(&cursor);
+    return status;
+}
+
+static enum cairn_status begin_to_look(void)
+{
+    return begin_and_end(CAIRN_INTENT_LOOK);
+}
+
+static enum cairn_status begin_to_map(void)
+{
+    return begin_and_end(CAIRN_INTENT_MAP);
+}
+
+static enum cairn_status pair_of(cairn_order order, enum cairn_owner owner)
+{
+    cairn_pfn pfn = {0};
+    enum cairn_status status =
+        cairn_frames_alloc(&kernel.frames, order, 0, owner, &pfn);
+
+    return status != CAIRN_OK ? status : cairn_frames_free(&kernel.frames, pfn);
+}
+
+static enum cairn_status user_pair(void)
+{
+    return pair_of(0, CAIRN_OWNER_USER);
+}
+
+static enum cairn_status kernel_pair(void)
+{
+    return pair_of(0, CAIRN_OWNER_KERNEL);
+}
+
+static enum cairn_status block_pair(void)
+{
+    return pair_of(9, CAIRN_OWNER_USER);
+}
+
+static const struct operation operations[] = {
+    {"map a page, table there", unmap_untold, map_one, 1},
+    {"unmap a page", map_again, unmap_untold, 1},
+    {"unmap a page, told what it was", map_again, unmap_one, 1},
+    {"protect a page", map_again, protect_less, 1},
+    {"map 8 frames", unmap_frames, map_frames, FRAMES},
+    {"unmap 8 pages", map_frames_again, unmap_frames, FRAMES},
+    {"map 512 pages and their table", unmap_large, map_many, 512},
+    {"unmap 512 pages and their table", map_many_again, unmap_large, 512},
+    {"map a page of 2 MiB", unmap_large, map_large, 1},
+    {"unmap a page of 2 MiB", map_large_again, unmap_large, 1},
+    {"translate", map_again, translate, 1},
+    {"begin to look, end", nothing, begin_to_look, 1},
+    {"begin to map, end", nothing, begin_to_map, 1},
+    {"allocate and free a frame", nothing, user_pair, 1},
+    {"the same for the kernel", nothing, kernel_pair, 1},
+    {"allocate and free 2 MiB", nothing, block_pair, 1},
+};
+
+/* ---- Measuring ----------------------------------------------------------- */
+
+static uint64_t time_of(const struct operation *operation)
+{
+    /* Volatile, so that nothing is compiled for one of them. */
+    enum cairn_status (*volatile run)(void) = operation->run;
+    enum cairn_status status;
+    uint64_t start;
+
+    CHECK_EQ(operation->prepare(), CAIRN_OK);
+    start = insn_read_tsc();
+    status = run();
+    start = insn_read_tsc() - start;
+    CHECK_EQ(status, CAIRN_OK);
+    return start;
+}
+
+static void sort(uint64_t *values, unsigned count)
+{
+    for (unsigned i = 1; i < count; i++) {
+        for (unsigned k = i; k > 0 && values[k - 1] > values[k]; k--) {
+            uint64_t larger = values[k - 1];
+
+            values[k - 1] = values[k];
+            values[k] = larger;
+        }
+    }
+}
+
+struct count {
+    uint64_t median;
+    uint64_t most;
+};
+
+static struct count measure(const struct operation *operation)
+{
+    uint64_t times[RUNS];
+
+    for (unsigned i = 0; i < RUNS_BEFORE; i++)
+        (void)time_of(operation);
+    for (unsigned i = 0; i < RUNS; i++)
+        times[i] = time_of(operation);
+    sort(times, RUNS);
+    return (struct count){times[RUNS / 2], times[RUNS - 1]};
+}
+
+static enum cairn_status loop(void)
+{
+    uint64_t left = LOOP_TIMES;
+
+    __asm__ volatile("1: dec %0; jnz 1b" : "+r"(left) : : "cc");
+    return CAIRN_OK;
+}
+
+static enum cairn_status loop_twice(void)
+{
+    uint64_t left = 2 * LOOP_TIMES;
+
+    __asm__ volatile("1: dec %0; jnz 1b" : "+r"(left) : : "cc");
+    return CAIRN_OK;
+}
+
+/* Does the counter count instructions, two in each round of a loop? */
+static bool is_exact(void)
+{
+    const struct operation once = {"", nothing, loop, 1};
+    const struct operation twice = {"", nothing, loop_twice, 1};
+    struct count one = measure(&once);
+    struct count two = measure(&twice);
+
+    return one.median == one.most && two.median == two.most &&
+           two.median - one.median == 2 * LOOP_TIMES;
+}
+
+/* How each operation is left is how the next one wants it. */
+static void measure_all(void)
+{
+    const struct operation none = {"", nothing, nothing, 1};
+    uint64_t empty = measure(&none).median;
+
+    for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
+        const struct operation *operation = &operations[i];
+        struct count count = measure(operation);
+
+        console_printf("count %s: %llu to %llu for %u\n", operation->name,
+                       (unsigned long long)(count.median - empty),
+                       (unsigned long long)(count.most - empty),
+                       operation->units);
+    }
+}
+
+static void start(void)
+{
+    space_start();
+    page = cairn_va_make(space.kernel_base + PAGE);
+    large = cairn_va_make(space.kernel_base + LARGE);
+    phys = cairn_phys_make(space_alloc(9));
+    for (unsigned i = 0; i < FRAMES; i++)
+        frames[i] =
+            cairn_pfn_of(cairn_phys_make(phys.value + (FRAMES - i) * 5 * PAGE));
+    space_map(space.kernel_base, phys.value, PAGE, 0);
+}
+
+CAIRN_TEST(instructions_are_counted)
+{
+    start();
+    if (is_exact())
+        measure_all();
+    space_unmap(space.kernel_base, 2 * LARGE);
+    space_free(phys.value);
+    space_end();
+}

@@ -1,0 +1,65 @@
+/*
+ * space.h - the running kernel on a page table of the library, for tests.
+ *
+ *   space_start();     a copy of what is mapped, active on this CPU
+ *   ...                map, unmap and touch through `space.table`
+ *   space_end();       the former tables again, every frame is back
+ *
+ * A test that fails in between leaves it active; the next space_start() cleans
+ * up first.
+ */
+#ifndef TESTS_KERNEL_SPACE_H
+#define TESTS_KERNEL_SPACE_H
+
+#include "cpu/probe.h"
+#include "harness/test.h"
+#include "kernel.h"
+#include <cairn/map.h>
+#include <cairn/ptwalk.h>
+
+struct space {
+    struct cairn_pagetable table;
+    cairn_phys former;    /* root of the tables that the boot has left */
+    uint64_t kernel_base; /* free addresses for kernel pages, 1 GiB-aligned, */
+    uint64_t user_base;   /* and for user pages: some GiB each */
+    uint64_t former_pat;  /* the register as it was */
+    uint64_t frames_free; /* before it began */
+};
+
+extern struct space space;
+
+/* Of the CPU that this runs on. */
+enum cairn_paging_mode space_mode(void);
+struct cairn_paging_features space_features(void);
+
+void space_start(void);
+void space_end(void);
+
+/* ---- Frames -------------------------------------------------------------- */
+
+/* A block of 2^order zeroed frames, given back by space_free. */
+uint64_t space_alloc(cairn_order order);
+void space_free(uint64_t phys);
+
+/* Where physical memory is in the window. */
+volatile uint8_t *space_window(uint64_t phys);
+
+/* ---- Tables -------------------------------------------------------------- */
+
+/*
+ * Call `visit` for each stretch of the tables below `root`, mapped or not, from
+ * the lowest address to the highest.
+ */
+void space_visit(cairn_phys root,
+                 void (*visit)(const struct cairn_mapping *mapping));
+
+/* ---- Short forms: they must succeed -------------------------------------- */
+
+void space_map(uint64_t va, uint64_t phys, uint64_t bytes, unsigned rights);
+void space_unmap(uint64_t va, uint64_t bytes);
+void space_protect(uint64_t va, uint64_t bytes, unsigned rights);
+
+/* What is mapped there; its entries agree with what CR3 leads to. */
+struct cairn_mapping space_look(uint64_t va);
+
+#endif
