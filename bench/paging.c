@@ -70,6 +70,23 @@ static void give_frame(void *context, cairn_pfn frame)
     stack[stack_count++] = frame;
 }
 
+static int compare_frames(const void *one, const void *two)
+{
+    uint64_t first = ((const cairn_pfn *)one)->value;
+    uint64_t second = ((const cairn_pfn *)two)->value;
+
+    return (first > second) - (first < second);
+}
+
+/*
+ * Whoever ran before has given frames back in its own order; with another one
+ * the processor fetches less of the next table ahead.
+ */
+static void order_frames(void)
+{
+    qsort(stack, stack_count, sizeof(stack[0]), compare_frames);
+}
+
 static void *at_frame(cairn_pfn frame)
 {
     return (void *)(window.base + (uintptr_t)cairn_phys_of(frame).value);
@@ -261,6 +278,7 @@ static void raw_slice(void *what, double *values)
     const struct subject *subject = what;
     struct parts parts;
 
+    order_frames();
     find_raw_tables();
     for (unsigned i = 0; i <= PASSES; i++) {
         if (i <= 1) /* the first is to have what it needs in the caches */
@@ -283,6 +301,7 @@ static void walk_slice(void *what, double *values)
     struct parts parts;
 
     (void)what;
+    order_frames();
     for (unsigned i = 0; i <= PASSES; i++) {
         if (i <= 1) /* the first is to have what it needs in the caches */
             begin_slice(&parts);
@@ -353,6 +372,7 @@ static void cairn_slice(void *what, double *values)
     struct parts parts;
 
     told_bytes = 0;
+    order_frames();
     for (unsigned i = 0; i <= PASSES; i++) {
         if (i <= 1) /* the first is to have what it needs in the caches */
             begin_slice(&parts);
@@ -423,18 +443,23 @@ static void case_frames(void)
     struct bench_contender all[] = {
         contender("raw stores", raw_slice, &raw),
         contender("4 levels", cairn_slice, &cairn),
-        contender("4 levels, told", cairn_slice, &told),
         contender("5 levels", cairn_slice, &levels),
+    };
+    /* Much slower; apart, as whoever came next would be slower, too. */
+    struct bench_contender both[] = {
+        contender("raw stores", raw_slice, &raw),
+        contender("4 levels, told", cairn_slice, &told),
     };
 
     start_all();
-    bench_measure(all, 4, 2);
+    bench_measure(all, 3, 2);
+    bench_measure(both, 2, 2);
     end_all();
     bench_unmap(frames, PAGES * sizeof(uint64_t));
     bench_report_ratio("map 1 GiB of frames, a page", 0, &all[1], &all[0], 1.5);
-    bench_report_ratio("map 1 GiB of frames, 5 levels", 0, &all[3], &all[1],
+    bench_report_ratio("map 1 GiB of frames, 5 levels", 0, &all[2], &all[1],
                        1.25);
-    bench_report_ratio("unmap them, told of each", 1, &all[2], &all[0],
+    bench_report_ratio("unmap them, told of each", 1, &both[1], &both[0],
                        (double)NAN);
 }
 

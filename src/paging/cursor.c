@@ -169,7 +169,7 @@ static bool lock_top(struct cairn_cursor *cursor, struct cairn_table *table,
     uint64_t first = first_of(cursor->table->format, level, cursor->at);
 
     cairn__table_lock(table);
-    if (table->level == level && table->first == first && !table->is_stray) {
+    if (cairn__table_is(table, level, first)) {
         cursor->top = table;
         cursor->locked = table;
         table->next = NULL;

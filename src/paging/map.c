@@ -16,14 +16,16 @@ static enum cairn_status map_run(struct cairn_pagetable *table, cairn_va va,
                                  const struct cairn_page_policy *policy)
 {
     struct cairn_cursor cursor;
+    uint64_t bytes = cairn_phys_range_bytes(phys);
     uint64_t limit = policy->page_limit != 0 ? policy->page_limit : UINT64_MAX;
     enum cairn_status status =
-        cairn_cursor_begin_run(&cursor, table, va, phys, limit);
+        bytes == CAIRN_FRAME_SIZE
+            ? cairn_cursor_begin(&cursor, table, va, bytes, CAIRN_INTENT_MAP)
+            : cairn_cursor_begin_run(&cursor, table, va, phys, limit);
 
     if (status != CAIRN_OK)
         return status;
-    status = cairn_cursor_map(&cursor, phys.start, cairn_phys_range_bytes(phys),
-                              policy);
+    status = cairn_cursor_map(&cursor, phys.start, bytes, policy);
     cairn_cursor_end(&cursor);
     return status;
 }

@@ -53,8 +53,7 @@ CAIRN_INLINE bool cairn__quick_begin(struct cairn_cursor *cursor,
         return false;
     irq = cairn_platform_irq_save();
     is_locked = cairn__table_try_lock(leaf);
-    if (is_locked && leaf->first == first && leaf->level == 1 &&
-        !leaf->is_stray) {
+    if (is_locked && cairn__table_is(leaf, 1, first)) {
         cursor->table = table;
         cursor->at = va;
         cursor->left = CAIRN_FRAME_SIZE;

@@ -10,7 +10,7 @@
  *
  *          - go down from the root without locks, to the lowest table that
  *            covers a range; lock it; if it is still what it seemed to be
- *            (level, first address, not stray), it is the one; else go again;
+ *            (cairn__table_is), it is the one; else go again;
  *          - below it, lock each table before its entries are looked at.
  *
  *        Locks are taken from ancestor to descendant and from lower to higher
@@ -62,6 +62,16 @@ struct cairn_table {
 void cairn__table_lock(struct cairn_table *table);
 void cairn__table_unlock(struct cairn_table *table);
 bool cairn__table_is_mine(const struct cairn_table *table);
+
+/*
+ * Locked: is it the table of that level for addresses from `first` on?  One that
+ * is in use no more has level 0 as soon as others can lock it.
+ */
+CAIRN_INLINE bool cairn__table_is(const struct cairn_table *table,
+                                  unsigned level, uint64_t first)
+{
+    return table->level == level && table->first == first;
+}
 
 /* Without waiting.  False: somebody has it. */
 CAIRN_INLINE bool cairn__table_try_lock(struct cairn_table *table)

@@ -152,6 +152,15 @@ CAIRN_TEST(D2_a_quick_cursor_does_what_every_cursor_does)
     begin(&cursor, va);
     CHECK_EQ(cairn_cursor_unmap(&cursor, PAGE), CAIRN_OK);
     cairn_cursor_end(&cursor);
+    CHECK_EQ(cairn_cursor_begin(&cursor, &paging.table, cairn_va_make(va), PAGE,
+                                CAIRN_INTENT_CHANGE),
+             CAIRN_OK);
+    CHECK(cursor.is_quick);
+    CHECK_EQ(
+        cairn_cursor_map(&cursor, cairn_phys_make(PHYS), PAGE, &read_write),
+        CAIRN_BAD_ARGUMENT);
+    cairn_cursor_end(&cursor);
+    paging_expect_hole(va);
     CHECK_EQ(paging_unmap(LARGE, PAGE), CAIRN_OK);
     paging_end();
 }
