@@ -64,8 +64,8 @@ void cairn__table_unlock(struct cairn_table *table);
 bool cairn__table_is_mine(const struct cairn_table *table);
 
 /*
- * Locked: is it the table of that level for addresses from `first` on?  One that
- * is in use no more has level 0 as soon as others can lock it.
+ * Locked: is it the table of that level for addresses from `first` on?  One
+ * that is not in use any more has level 0 as soon as others can lock it.
  */
 CAIRN_INLINE bool cairn__table_is(const struct cairn_table *table,
                                   unsigned level, uint64_t first)
