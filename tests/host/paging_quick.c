@@ -181,11 +181,11 @@ CAIRN_TEST(D2_a_quick_cursor_refuses_what_every_cursor_refuses)
     CHECK_EQ(map_one(va, PHYS, &policy), CAIRN_BAD_ARGUMENT);
     policy.rights = CAIRN_PAGE_RIGHTS + 1;
     CHECK_EQ(map_one(va, PHYS, &policy), CAIRN_BAD_ARGUMENT);
+    policy.rights = CAIRN_PAGE_GLOBAL;
+    CHECK_EQ(map_one(LARGE, PHYS, &policy), CAIRN_BAD_ARGUMENT);
     policy.rights = CAIRN_PAGE_USER;
     CHECK_EQ(map_one(va, PHYS, &policy), CAIRN_BAD_ARGUMENT);
     CHECK_EQ(map_one(LARGE, PHYS, &policy), CAIRN_OK);
-    policy.rights = CAIRN_PAGE_GLOBAL;
-    CHECK_EQ(map_one(LARGE - PAGE, PHYS, &policy), CAIRN_BAD_ARGUMENT);
     policy = read_write;
     policy.page_limit = PAGE - 1;
     CHECK_EQ(map_one(va, PHYS, &policy), CAIRN_BAD_ARGUMENT);
@@ -207,6 +207,28 @@ CAIRN_TEST(D2_a_quick_cursor_refuses_what_every_cursor_refuses)
 }
 
 static struct cairn_cursor remote;
+
+CAIRN_TEST(D7_a_quick_cursor_ends_where_its_page_does)
+{
+    struct cairn_cursor cursor;
+
+    start(CAIRN_PAGING_4LEVEL);
+    CHECK(is_quick(LARGE + PAGE));
+    begin(&cursor, LARGE + PAGE);
+    CHECK_EQ(
+        cairn_cursor_map(&cursor, cairn_phys_make(PHYS), LARGE, &read_write),
+        CAIRN_BAD_ARGUMENT);
+    cairn_cursor_end(&cursor);
+    begin(&cursor, LARGE + PAGE);
+    for (unsigned i = 0; i < 2; i++)
+        CHECK_EQ(
+            cairn_cursor_map(&cursor, cairn_phys_make(PHYS), PAGE, &read_write),
+            i == 0 ? CAIRN_OK : CAIRN_BAD_ARGUMENT);
+    cairn_cursor_end(&cursor);
+    paging_expect_hole(LARGE + 2 * PAGE);
+    CHECK_EQ(paging_unmap(LARGE, LARGE), CAIRN_OK);
+    paging_end();
+}
 
 /* On CPU 1, while CPU 0 has the table: it would wait, so it is not tried. */
 CAIRN_TEST(K4_a_quick_cursor_keeps_others_out)
