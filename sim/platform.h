@@ -30,6 +30,14 @@ void sim_poll(void);
 /* Calls of cairn_platform_flush by this thread. */
 uint64_t sim_flush_count(void);
 
+/*
+ * Called after each step of the library that other CPUs could see: an entry of
+ * a page table has changed, a CPU is about to flush.  It does what they would
+ * do; NULL (default): nothing, but for what the MMU's adversary does.
+ */
+void sim_set_meanwhile(void (*act)(void));
+void sim_meanwhile(void);
+
 /* Print what the library logs (default: not). */
 void sim_set_verbose(bool verbose);
 

@@ -146,6 +146,11 @@ void paging_end(void)
     CHECK_EQ(out_count, home_frames);
 }
 
+void paging_go_home(void)
+{
+    cairn_pagetable_activate(&home);
+}
+
 unsigned paging_frames_out(void)
 {
     return out_count - home_frames;

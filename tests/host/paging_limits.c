@@ -443,3 +443,66 @@ CAIRN_TEST(D8_tables_are_clear_before_they_are_linked)
     CHECK(!is_wrong);
     paging_end();
 }
+
+/* ---- Frames that cannot be mapped ---------------------------------------- */
+
+static unsigned told_count;
+
+static void count_told(void *context, const struct cairn_mapping *mapping)
+{
+    (void)context;
+    told_count += (unsigned)(mapping->bytes / CAIRN_FRAME_SIZE);
+}
+
+/*
+ * Of so many frames, the one with that number is beyond physical memory: a page
+ * that was there before goes first, and somebody wants to be told of it.
+ */
+static void refuse_frames(enum cairn_paging_mode mode, unsigned count,
+                          unsigned bad)
+{
+    static cairn_pfn frames[3072];
+    const struct cairn_page_policy policy = {.rights = 0};
+    struct cairn_cursor cursor;
+
+    paging_start(mode);
+    CHECK_EQ(paging_map(paging.base, CAIRN_GIB, CAIRN_FRAME_SIZE, 0), CAIRN_OK);
+    for (unsigned i = 0; i < count; i++)
+        frames[i].value = 0x40000 + 2 * i;
+    frames[bad].value = (uint64_t)1 << 40;
+    told_count = 0;
+    CHECK_EQ(
+        cairn_cursor_begin(&cursor, &paging.table, cairn_va_make(paging.base),
+                           (count + 1) * CAIRN_FRAME_SIZE, CAIRN_INTENT_MAP),
+        CAIRN_OK);
+    cursor.removed = count_told;
+    CHECK_EQ(cairn_cursor_unmap(&cursor, CAIRN_FRAME_SIZE), CAIRN_OK);
+    CHECK_EQ(cairn_cursor_map_frames(&cursor, frames, count, &policy),
+             CAIRN_BAD_ARGUMENT);
+    CHECK_EQ(cairn_cursor_at(&cursor).value, paging.base + CAIRN_FRAME_SIZE);
+    frames[bad].value = 1;
+    CHECK_EQ(cairn_cursor_map_frames(&cursor, frames, bad, &policy), CAIRN_OK);
+    cairn_cursor_end(&cursor);
+    CHECK_EQ(told_count, 1);
+    paging_verify();
+    CHECK_EQ(paging_unmap(paging.base, (count + 1) * CAIRN_FRAME_SIZE),
+             CAIRN_OK);
+    paging_end();
+}
+
+/* Tables that were made for them are gone, too. */
+CAIRN_TEST(pitfall_frames_that_are_refused_leave_no_empty_table)
+{
+    refuse_frames(CAIRN_PAGING_4LEVEL, 1, 0);
+    refuse_frames(CAIRN_PAGING_4LEVEL, 511 + 100, 511 + 50);
+    refuse_frames(CAIRN_PAGING_32BIT, 1023 + 1024, 1023);
+    refuse_frames(CAIRN_PAGING_TOY, 20, 15);
+}
+
+/* Their owner still has them, and would free them twice. */
+CAIRN_TEST(pitfall_nobody_is_told_of_frames_that_were_refused)
+{
+    refuse_frames(CAIRN_PAGING_4LEVEL, 511 + 1024, 511 + 600);
+    refuse_frames(CAIRN_PAGING_PAE, 511 + 1024, 511 + 1023);
+    refuse_frames(CAIRN_PAGING_TOY, 60, 45);
+}
