@@ -45,9 +45,9 @@ void cairn__arch_tlb_flush_all(void)
     (void)sim_mmu_flush_all(cairn_platform_cpu());
 }
 
-void cairn__arch_tlb_load_root(uint64_t root)
+void cairn__arch_tlb_load_root(uint64_t cr3)
 {
-    roots[cairn_platform_cpu()] = root;
-    if (!sim_mmu_load_root(cairn_platform_cpu(), root))
+    roots[cairn_platform_cpu()] = cr3 & ~((uint64_t)1 << 63);
+    if (!sim_mmu_load_root(cairn_platform_cpu(), cr3))
         cairn_platform_panic("this root cannot be loaded");
 }

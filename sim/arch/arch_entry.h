@@ -29,6 +29,7 @@
     static inline void cairn__arch_entry##bits##_store(uint##bits##_t *entry,  \
                                                        uint##bits##_t value)   \
     {                                                                          \
+        sim_meanwhile(); /* since it was read */                               \
         sim__entry##bits##_store(entry, value);                                \
         sim_meanwhile();                                                       \
     }                                                                          \

@@ -34,7 +34,8 @@ struct page {
     enum flux flux;
     bool is_told;       /* that it was removed, or harvested */
     bool is_told_dirty; /* ... as dirty */
-    bool is_late; /* written while it is harvested: before or after that */
+    bool is_late;      /* written while it is harvested: before that or after */
+    bool is_late_near; /* so was another one of what may be its large page */
 };
 
 struct range {
