@@ -123,6 +123,33 @@ CAIRN_TEST(D11_the_parts_stay_while_a_page_is_split)
     }
 }
 
+/* ---- Rights -------------------------------------------------------------- */
+
+static bool protect(enum cairn_paging_mode mode, unsigned step)
+{
+    bool has;
+
+    start(mode, KIB4, true);
+    steps_left = step;
+    sim_set_meanwhile(write_once);
+    CHECK_EQ(paging_protect(paging.base, 4 * KIB4,
+                            CAIRN_PAGE_WRITE | CAIRN_PAGE_USER),
+             CAIRN_OK);
+    has = has_met();
+    CHECK_EQ(is_dirty(), has);
+    CHECK_EQ(was_written, has);
+    paging_end();
+    return has;
+}
+
+CAIRN_TEST(D16_what_is_written_while_rights_change_is_dirty)
+{
+    for (unsigned i = 0; protect(CAIRN_PAGING_4LEVEL, i);)
+        i++;
+    for (unsigned i = 0; protect(CAIRN_PAGING_32BIT, i);)
+        i++;
+}
+
 /* ---- What goes, and what is harvested ------------------------------------ */
 
 /* Of a large page in pages of 4 KiB, or of a part of it. */
