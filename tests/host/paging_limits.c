@@ -3,6 +3,7 @@
  */
 #include "paging_build.h"
 
+#include <cairn/map.h>
 #include <pthread.h>
 
 #define KIB4 CAIRN_FRAME_SIZE
@@ -355,6 +356,33 @@ CAIRN_TEST(M6_tables_that_their_format_cannot_reach_are_given_back)
                  CAIRN_NOT_REACHABLE);
         CHECK_EQ(high_out, 0);
     }
+}
+
+/* Entries of 32 bits, also where large pages may lie beyond 4 GiB. */
+CAIRN_TEST(M3_tables_of_32_bits_lie_below_4_GiB)
+{
+    const struct cairn_page_policy policy = {.rights = 0};
+    const struct cairn_phys_range one = {{0}, {KIB4}};
+    struct cairn_pagetable table;
+    unsigned before;
+
+    paging_machine(CAIRN_PAGING_32BIT);
+    CHECK(sim_ram_add(256 * CAIRN_MIB, 64 * KIB4));
+    CHECK(sim_ram_add(8 * CAIRN_GIB, 64 * KIB4));
+    next_high = 256 * CAIRN_MIB;
+    high_out = 0;
+    paging.config.source.alloc = alloc_high;
+    paging.config.source.alloc_table = alloc_high;
+    paging.config.release = release_high;
+    CHECK_EQ(cairn_pagetable_init(&table, &paging.config), CAIRN_OK);
+    before = high_out;
+    next_high = 8 * CAIRN_GIB;
+    CHECK_EQ(cairn_map_range(&table, cairn_va_make(CAIRN_GIB), one, &policy),
+             CAIRN_NOT_REACHABLE);
+    CHECK_EQ(high_out, before);
+    CHECK_EQ(cairn_pagetable_check(&table), 0);
+    cairn_pagetable_destroy(&table);
+    CHECK_EQ(high_out, 0);
 }
 
 /* ---- Entries change in one step ------------------------------------------ */
