@@ -31,9 +31,10 @@ void sim_poll(void);
 uint64_t sim_flush_count(void);
 
 /*
- * Called after each step of the library that other CPUs could see: an entry of
- * a page table has changed, a CPU is about to flush.  It does what they would
- * do; NULL (default): nothing, but for what the MMU's adversary does.
+ * Called around each step of the library that other CPUs could see: an entry of
+ * a page table changes, a CPU is about to flush or to look into memory.  It
+ * does what they would do; NULL (default): nothing, but for what the MMU's
+ * adversary does.
  */
 void sim_set_meanwhile(void (*act)(void));
 void sim_meanwhile(void);
