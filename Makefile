@@ -191,10 +191,12 @@ $(eval $(call host,threads))
 
 FUZZ := $(BUILD)/fuzz
 FUZZERS := $(patsubst fuzz/%.c,%,$(sort $(wildcard fuzz/*.c)))
-FUZZ_FLAGS := $(COMMON) -O1 $(SANITIZE) -fsanitize=fuzzer-no-link $(HOST_INCLUDES)
+FUZZ_FLAGS := $(COMMON) -O1 $(SANITIZE) -fsanitize=fuzzer-no-link -Isim/arch $(HOST_INCLUDES) \
+              -Itests/host
 FUZZ_SOURCES := $(LIB_SOURCES) $(sort $(wildcard sim/*.c)) boot/elf.c \
                 kernel/monitor/editor.c tests/frames_build.c \
                 tests/frames_model.c
+FUZZ_PAGING := tests/host/paging_build.c $(sort $(wildcard tests/host/paging_model*.c))
 RUNS ?= 20000
 F ?= $(FUZZERS)
 
@@ -202,6 +204,8 @@ $(FUZZ)/obj/%.o: %.c
 	$(call say,CC fuzz,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)clang $(FUZZ_FLAGS) -c $< -o $@
+
+$(FUZZ)/paging: $(FUZZ_PAGING:%.c=$(FUZZ)/obj/%.o)
 
 $(FUZZ)/%: $(FUZZ)/obj/fuzz/%.o $(FUZZ_SOURCES:%.c=$(FUZZ)/obj/%.o)
 	$(call say,LINK,$@)

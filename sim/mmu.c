@@ -314,8 +314,11 @@ static void pass_time(struct sim__cpu *cpu)
 
 void sim_mmu_tick(unsigned cpu)
 {
-    struct sim__cpu *it = sim__mmu_lock(cpu);
+    struct sim__cpu *it;
 
+    if (!sim__mmu_is_adverse())
+        return;
+    it = sim__mmu_lock(cpu);
     pass_time(it);
     sim__mmu_unlock(it);
 }

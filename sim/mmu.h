@@ -222,6 +222,12 @@ struct sim_mmu_reach {
 bool sim_mmu_can_reach(uint64_t start, uint64_t bytes,
                        struct sim_mmu_reach *who);
 
+/*
+ * The same as long as no CPU loads another PCID: what is cached for PCIDs that
+ * are not loaded does not count.
+ */
+bool sim_mmu_can_use(uint64_t start, uint64_t bytes, struct sim_mmu_reach *who);
+
 /* Has the CPU a TLB entry that covers `va`, of whatever PCID? */
 bool sim_mmu_cached(unsigned cpu, uint64_t va);
 

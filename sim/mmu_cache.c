@@ -244,6 +244,12 @@ bool sim_mmu_cached_table(unsigned cpu, uint64_t va)
     return is_cached;
 }
 
+/* Can the CPU go that way without loading another PCID first? */
+static bool is_open(const struct sim__cpu *cpu, const struct sim_mmu_reach *way)
+{
+    return way->is_global || way->pcid == sim__mmu_pcid(cpu);
+}
+
 static bool is_within(const struct sim_mmu_reach *way, uint64_t start,
                       uint64_t bytes)
 {
@@ -278,7 +284,8 @@ static bool is_reached_by_registers(const struct sim__cpu *cpu, uint64_t start,
 }
 
 static bool is_reached_by_structures(const struct sim__cpu *cpu, uint64_t start,
-                                     uint64_t bytes, struct sim_mmu_reach *who)
+                                     uint64_t bytes, bool only_open,
+                                     struct sim_mmu_reach *who)
 {
     for (size_t i = 0; i < SIM__STRUCTURES; i++) {
         const struct sim__structure *entry = &cpu->structures[i];
@@ -288,7 +295,8 @@ static bool is_reached_by_structures(const struct sim__cpu *cpu, uint64_t start,
                                       .phys = entry->table,
                                       .bytes = SIM__PAGE,
                                       .pcid = entry->pcid};
-        if (entry->level != 0 && is_within(who, start, bytes))
+        if (entry->level != 0 && is_within(who, start, bytes) &&
+            (!only_open || is_open(cpu, who)))
             return true;
     }
     return false;
@@ -296,6 +304,7 @@ static bool is_reached_by_structures(const struct sim__cpu *cpu, uint64_t start,
 
 static bool is_reached_by_translations(const struct sim__cpu *cpu,
                                        uint64_t start, uint64_t bytes,
+                                       bool only_open,
                                        struct sim_mmu_reach *who)
 {
     for (size_t i = 0; i < SIM__TRANSLATIONS; i++) {
@@ -307,7 +316,30 @@ static bool is_reached_by_translations(const struct sim__cpu *cpu,
                                       .bytes = entry->bytes,
                                       .pcid = entry->pcid,
                                       .is_global = entry->is_global};
-        if (entry->bytes != 0 && is_within(who, start, bytes))
+        if (entry->bytes != 0 && is_within(who, start, bytes) &&
+            (!only_open || is_open(cpu, who)))
+            return true;
+    }
+    return false;
+}
+
+static bool is_reached(uint64_t start, uint64_t bytes, bool only_open,
+                       struct sim_mmu_reach *who)
+{
+    struct sim_mmu_reach way;
+
+    for (unsigned cpu = 0; cpu < SIM_CPUS; cpu++) {
+        struct sim__cpu *it = sim__mmu_lock(cpu);
+        bool is_it =
+            is_reached_by_registers(it, start, bytes, &way) ||
+            is_reached_by_structures(it, start, bytes, only_open, &way) ||
+            is_reached_by_translations(it, start, bytes, only_open, &way);
+
+        sim__mmu_unlock(it);
+        way.cpu = cpu;
+        if (is_it && who != NULL)
+            *who = way;
+        if (is_it)
             return true;
     }
     return false;
@@ -316,20 +348,10 @@ static bool is_reached_by_translations(const struct sim__cpu *cpu,
 bool sim_mmu_can_reach(uint64_t start, uint64_t bytes,
                        struct sim_mmu_reach *who)
 {
-    struct sim_mmu_reach way;
+    return is_reached(start, bytes, false, who);
+}
 
-    for (unsigned cpu = 0; cpu < SIM_CPUS; cpu++) {
-        struct sim__cpu *it = sim__mmu_lock(cpu);
-        bool is_reached = is_reached_by_registers(it, start, bytes, &way) ||
-                          is_reached_by_structures(it, start, bytes, &way) ||
-                          is_reached_by_translations(it, start, bytes, &way);
-
-        sim__mmu_unlock(it);
-        way.cpu = cpu;
-        if (is_reached && who != NULL)
-            *who = way;
-        if (is_reached)
-            return true;
-    }
-    return false;
+bool sim_mmu_can_use(uint64_t start, uint64_t bytes, struct sim_mmu_reach *who)
+{
+    return is_reached(start, bytes, true, who);
 }

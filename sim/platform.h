@@ -31,10 +31,13 @@ void sim_poll(void);
 uint64_t sim_flush_count(void);
 
 /*
- * Called each time before the library looks where physical memory is reachable:
- * what happens in it happens on another CPU at that moment.  NULL: nothing.
+ * Called around each step of the library that other CPUs could see: an entry of
+ * a page table changes, a CPU is about to flush or to look into memory.  It
+ * does what they would do; NULL (default): nothing, but for what the MMU's
+ * adversary does.
  */
-void sim_set_reach_hook(void (*hook)(void));
+void sim_set_meanwhile(void (*act)(void));
+void sim_meanwhile(void);
 
 /* Print what the library logs (default: not). */
 void sim_set_verbose(bool verbose);

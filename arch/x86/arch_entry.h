@@ -18,6 +18,31 @@ CAIRN_INLINE uint32_t cairn__arch_entry32_load(const uint32_t *entry)
     return __atomic_load_n(entry, __ATOMIC_RELAXED);
 }
 
+/* It is not live, or the walker will not change it any more. */
+static inline void cairn__arch_entry32_store(uint32_t *entry, uint32_t value)
+{
+    __atomic_store_n(entry, value, __ATOMIC_RELAXED);
+}
+
+/* What was stored before is seen by who follows the entry. */
+static inline void cairn__arch_entry32_link(uint32_t *entry, uint32_t value)
+{
+    __atomic_store_n(entry, value, __ATOMIC_RELEASE);
+}
+
+static inline bool cairn__arch_entry32_swap(uint32_t *entry, uint32_t *former,
+                                            uint32_t value)
+{
+    return __atomic_compare_exchange_n(entry, former, value, false,
+                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+static inline uint32_t cairn__arch_entry32_exchange(uint32_t *entry,
+                                                    uint32_t value)
+{
+    return __atomic_exchange_n(entry, value, __ATOMIC_SEQ_CST);
+}
+
 #if defined(__x86_64__)
 
 CAIRN_INLINE uint64_t cairn__arch_entry64_load(const uint64_t *entry)
@@ -25,13 +50,11 @@ CAIRN_INLINE uint64_t cairn__arch_entry64_load(const uint64_t *entry)
     return __atomic_load_n(entry, __ATOMIC_RELAXED);
 }
 
-/* It is not live, or the walker will not change it any more. */
 static inline void cairn__arch_entry64_store(uint64_t *entry, uint64_t value)
 {
     __atomic_store_n(entry, value, __ATOMIC_RELAXED);
 }
 
-/* What was stored before is seen by who follows the entry. */
 static inline void cairn__arch_entry64_link(uint64_t *entry, uint64_t value)
 {
     __atomic_store_n(entry, value, __ATOMIC_RELEASE);

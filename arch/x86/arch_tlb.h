@@ -24,7 +24,14 @@ void cairn__arch_tlb_flush_local(void);
 /* Forget everything. */
 void cairn__arch_tlb_flush_all(void);
 
-/* Use the page table with that root.  What was not global is forgotten. */
-void cairn__arch_tlb_load_root(uint64_t root);
+/*
+ * Load CR3.  What is not global and, with PCIDs, belongs to the new one is
+ * forgotten, unless bit 63 is set.
+ *
+ * Source   Intel SDM vol. 3A, "Invalidation of TLBs and Paging-Structure
+ *          Caches", subsection "Operations that Invalidate"; section
+ *          "Process-Context Identifiers (PCIDs)".
+ */
+void cairn__arch_tlb_load_root(uint64_t cr3);
 
 #endif

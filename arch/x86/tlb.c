@@ -59,7 +59,7 @@ void cairn__arch_tlb_flush_all(void)
     write_cr4(cr4);
 }
 
-void cairn__arch_tlb_load_root(uint64_t root)
+void cairn__arch_tlb_load_root(uint64_t cr3)
 {
-    write_cr3((uintptr_t)root);
+    write_cr3((uintptr_t)cr3);
 }

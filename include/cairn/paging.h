@@ -60,6 +60,7 @@ struct cairn_paging_features {
     bool has_pse36;     /* 32-bit: those reach beyond 4 GiB */
     bool has_global;    /* and CR4.PGE is on */
     bool has_pat;       /* the PAT is as cairn_paging_pat says */
+    bool has_pcid;      /* 4 and 5 levels, and CR4.PCIDE is on */
 };
 
 /*
@@ -142,6 +143,8 @@ struct cairn_pagetable {
     /* Tables of level 1 in recent use, atomic; they may be others by now. */
     struct cairn_table *recent[CAIRN_PAGETABLE_RECENT];
     struct cairn_cpus cpus; /* CPUs that have it loaded */
+    size_t id;              /* constant: no other ever has it; 0: no PCIDs */
+    size_t generation;      /* atomic: how often it was flushed, with PCIDs */
     size_t table_count;     /* atomic: frames that the CPU's walker reads */
     size_t aside_count;     /* atomic: frames of slabs and shadows */
     /* Constant once it is set: where the tables are those of another one. */
@@ -175,7 +178,8 @@ void cairn_pagetable_destroy(struct cairn_pagetable *table);
 cairn_phys cairn_pagetable_root(const struct cairn_pagetable *table);
 
 /*
- * Let this CPU translate by it from now on.
+ * Let this CPU translate by it from now on.  With PCIDs, what the CPU has
+ * cached of it before is still used, unless it was flushed meanwhile.
  *
  * Context  the code and stack in use are mapped alike in both.
  */

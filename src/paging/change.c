@@ -205,17 +205,24 @@ enum cairn_status cairn_cursor_map(struct cairn_cursor *cursor, cairn_phys phys,
                : map_fully(cursor, phys.value, bytes, policy);
 }
 
-/* What was a hole up to the cursor is one again; nobody is told. */
-static void take_back(struct cairn_cursor *cursor, uint64_t at, uint64_t left)
+/*
+ * The `bytes` from `at` on, which were a hole, are one again, without the
+ * tables that were made for them.  Nobody is told, also not of what is in
+ * tables that go as a whole: they go before anybody listens again, and what was
+ * removed before them is told first.
+ */
+static void take_back(struct cairn_cursor *cursor, uint64_t at, uint64_t left,
+                      uint64_t bytes)
 {
     void (*removed)(void *context, const struct cairn_mapping *mapping) =
         cursor->removed;
-    uint64_t done = left - cursor->left;
 
+    cairn__cursor_flush(cursor);
     cursor->at = at;
     cursor->left = left;
     cursor->removed = NULL;
-    cairn__walk_unmap(cursor, done);
+    cairn__walk_unmap(cursor, bytes);
+    cairn__cursor_flush(cursor);
     cursor->removed = removed;
     cursor->at = at;
     cursor->left = left;
@@ -248,7 +255,7 @@ cairn_cursor_map_frames(struct cairn_cursor *cursor, const cairn_pfn *frames,
         return CAIRN_BAD_ARGUMENT;
     if (status != CAIRN_OK || cairn__walk_map(cursor, &supply, bytes))
         return status;
-    take_back(cursor, at, left);
+    take_back(cursor, at, left, bytes);
     return CAIRN_BAD_ARGUMENT;
 }
 

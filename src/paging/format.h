@@ -96,8 +96,7 @@ CAIRN_INLINE void cairn__entry_store(const struct cairn__paging_format *format,
     if (format->entry_bytes == 8)
         cairn__arch_entry64_store((uint64_t *)table + index, value);
     else
-        __atomic_store_n((uint32_t *)table + index, (uint32_t)value,
-                         __ATOMIC_RELAXED);
+        cairn__arch_entry32_store((uint32_t *)table + index, (uint32_t)value);
 }
 
 /* The same for one that refers to a table: what that one has is seen first. */
@@ -107,8 +106,7 @@ CAIRN_INLINE void cairn__entry_link(const struct cairn__paging_format *format,
     if (format->entry_bytes == 8)
         cairn__arch_entry64_link((uint64_t *)table + index, value);
     else
-        __atomic_store_n((uint32_t *)table + index, (uint32_t)value,
-                         __ATOMIC_RELEASE);
+        cairn__arch_entry32_link((uint32_t *)table + index, (uint32_t)value);
 }
 
 /* False: it is another one by now; `former` says which. */
@@ -122,9 +120,8 @@ CAIRN_INLINE bool cairn__entry_swap(const struct cairn__paging_format *format,
     if (format->entry_bytes == 8)
         return cairn__arch_entry64_swap((uint64_t *)table + index, former,
                                         value);
-    is_done = __atomic_compare_exchange_n((uint32_t *)table + index, &narrow,
-                                          (uint32_t)value, false,
-                                          __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+    is_done = cairn__arch_entry32_swap((uint32_t *)table + index, &narrow,
+                                       (uint32_t)value);
     *former = narrow;
     return is_done;
 }
@@ -149,8 +146,8 @@ cairn__entry_exchange(const struct cairn__paging_format *format, void *table,
     }
     if (format->entry_bytes == 8)
         return cairn__arch_entry64_exchange((uint64_t *)table + index, value);
-    return __atomic_exchange_n((uint32_t *)table + index, (uint32_t)value,
-                               __ATOMIC_SEQ_CST);
+    return cairn__arch_entry32_exchange((uint32_t *)table + index,
+                                        (uint32_t)value);
 }
 
 /* ---- What entries say ---------------------------------------------------- */

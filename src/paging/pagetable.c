@@ -111,6 +111,7 @@ cairn_pagetable_init(struct cairn_pagetable *table,
     choose_bits(table);
     use_window(table);
     cairn__lock_init(&table->pool_lock, CAIRN__RANK_PAGING);
+    table->id = cairn__tlb_new_id(table);
     status = make_root(table);
     if (status != CAIRN_OK)
         cairn__table_free_slabs(table);

@@ -12,12 +12,26 @@
  *        Either the mask is seen by who flushes, or the change of the entry is
  *        seen by the first walk from that root.
  *
+ *        With PCIDs, a CPU keeps what it has cached of the page tables that it
+ *        had loaded before, and nobody interrupts it for those: each flush
+ *        raises the generation of its page table.  A CPU notes for each PCID
+ *        up to which generation it has flushed; if that is not the last one
+ *        when the page table is loaded again, all of the PCID is forgotten.
+ *        What is mapped for all page tables (is_global) is flushed for the
+ *        PCID that is loaded, and all others of the CPU are given up.
+ *
+ *        An id is never used twice, so a page table that takes the place of
+ *        another one inherits nothing.  A slot takes the generation of a flush
+ *        only if it had the one before: another CPU's flush may come later
+ *        that was begun earlier.
+ *
  * LOCKS  None.  A job's fields belong to its CPU while `pending` is 0, and are
  *        constant otherwise.
  *
  * COST   One interrupt a CPU for a batch, however long.
  *
- * TESTS  tests/host/paging_tlb.c, proofs/flush.pml
+ * TESTS  tests/host/paging_tlb.c, tests/host/paging_pcids.c, proofs/flush.pml,
+ *        proofs/pcid.pml
  */
 #include "paging/tlb.h"
 
@@ -27,10 +41,17 @@
 #include "base/bits.h"
 #include "base/cpus.h"
 
+/* PCIDs of each CPU, from 1 on; 0 is that of page tables without an id. */
+#define PCIDS 6
+
+/* In CR3: keep what is cached for the PCID. */
+#define CR3_KEEP ((uint64_t)1 << 63)
+
 struct job {
     struct cairn_cpus pending; /* CPUs that have to do it */
     struct cairn_pagetable *table;
     const struct cairn__gather *gather;
+    size_t generation; /* of the table, by this flush */
 } __attribute__((aligned(64)));
 
 static struct job jobs[CAIRN_CPU_MAX];
@@ -40,6 +61,20 @@ static struct cairn_cpus users;
 
 /* [own CPU, interrupts off] */
 static struct cairn_pagetable *active[CAIRN_CPU_MAX];
+
+/* What a CPU may have cached for a PCID. */
+struct slot {
+    size_t id;         /* of the page table; 0: nothing that may be used */
+    size_t generation; /* flushes up to that one were done here */
+};
+
+/* [own CPU, interrupts off] */
+static struct slots {
+    struct slot slots[PCIDS];
+    unsigned next; /* to be taken for another page table */
+} __attribute__((aligned(64))) slots[CAIRN_CPU_MAX];
+
+static size_t last_id; /* atomic */
 
 /* ---- Gathering ----------------------------------------------------------- */
 
@@ -94,10 +129,31 @@ static void flush_here(const struct cairn__gather *gather)
     }
 }
 
-/* Does this CPU use what was changed? */
-static bool is_concerned(const struct job *job, unsigned cpu)
+/* The job was done for the PCID that is loaded. */
+static void note_flushed(const struct job *job, unsigned cpu)
 {
-    return job->gather->is_global || active[cpu] == job->table;
+    size_t own = active[cpu] == NULL ? 0 : active[cpu]->id;
+
+    if (__atomic_load_n(&last_id, __ATOMIC_RELAXED) == 0)
+        return; /* nobody uses PCIDs */
+    for (unsigned i = 0; i < PCIDS; i++) {
+        struct slot *slot = &slots[cpu].slots[i];
+
+        if (slot->id != own && job->gather->is_global)
+            slot->id = 0;
+        else if (slot->id == job->table->id &&
+                 slot->generation + 1 == job->generation)
+            slot->generation = job->generation;
+    }
+}
+
+/* What this CPU has to do, if it uses what was changed. */
+static void do_job(const struct job *job, unsigned cpu)
+{
+    if (!job->gather->is_global && active[cpu] != job->table)
+        return;
+    flush_here(job->gather);
+    note_flushed(job, cpu);
 }
 
 void cairn__tlb_poll(void)
@@ -109,8 +165,7 @@ void cairn__tlb_poll(void)
 
         if (!cairn__cpus_has(&job->pending, cpu))
             continue;
-        if (is_concerned(job, cpu))
-            flush_here(job->gather);
+        do_job(job, cpu);
         cairn__cpus_remove(&job->pending, cpu);
     }
 }
@@ -149,17 +204,19 @@ void cairn__tlb_flush(struct cairn_pagetable *table,
 
     if (!gather->is_needed)
         return;
+    job->table = table;
+    job->gather = gather;
+    if (table->id != 0)
+        job->generation =
+            __atomic_add_fetch(&table->generation, 1, __ATOMIC_SEQ_CST);
     /* The changes before the look at who could have cached the former ones. */
     cairn__arch_fence();
     cpus = others(table, gather, cpu);
-    job->table = table;
-    job->gather = gather;
     if (cpus != 0) {
         cairn__cpus_write(&job->pending, cpus);
         cairn_platform_flush(cpus);
     }
-    if (is_concerned(job, cpu))
-        flush_here(gather);
+    do_job(job, cpu);
     while (cairn__cpus_read(&job->pending) != 0) {
         cairn__tlb_poll();
         cairn__arch_relax();
@@ -168,6 +225,50 @@ void cairn__tlb_flush(struct cairn_pagetable *table,
 }
 
 /* ---- Which page table a CPU uses ----------------------------------------- */
+
+size_t cairn__tlb_new_id(const struct cairn_pagetable *table)
+{
+    const struct cairn__paging_format *format = table->format;
+
+    if (!table->config.features.has_pcid || format->va_bits == 32)
+        return 0;
+    return __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
+}
+
+/* The page table's slot, or the next one that another can have. */
+static unsigned find_slot(struct slots *own, size_t id)
+{
+    for (unsigned i = 0; i < PCIDS; i++) {
+        if (own->slots[i].id == id)
+            return i;
+    }
+    own->next = (own->next + 1) % PCIDS;
+    return own->next;
+}
+
+/*
+ * What CR3 takes, with the PCID.  The CPU is in the page table's mask: a flush
+ * that has not raised the generation yet will be a job of this CPU.
+ */
+static uint64_t choose_root(const struct cairn_pagetable *table, unsigned cpu)
+{
+    uint64_t root = cairn_pagetable_root(table).value;
+    struct slot now;
+    struct slot *slot;
+    unsigned i;
+
+    if (table->id == 0)
+        return root;
+    i = find_slot(&slots[cpu], table->id);
+    slot = &slots[cpu].slots[i];
+    now.id = table->id;
+    now.generation = __atomic_load_n(&table->generation, __ATOMIC_SEQ_CST);
+    root |= i + 1;
+    if (slot->id == now.id && slot->generation == now.generation)
+        return root | CR3_KEEP;
+    *slot = now;
+    return root;
+}
 
 void cairn_pagetable_activate(struct cairn_pagetable *table)
 {
@@ -178,7 +279,7 @@ void cairn_pagetable_activate(struct cairn_pagetable *table)
     cairn__cpus_add(&users, cpu);
     cairn__cpus_add(&table->cpus, cpu);
     active[cpu] = table;
-    cairn__arch_tlb_load_root(cairn_pagetable_root(table).value);
+    cairn__arch_tlb_load_root(choose_root(table, cpu));
     if (former != NULL && former != table)
         cairn__cpus_remove(&former->cpus, cpu);
     cairn_platform_irq_restore(state);

@@ -43,6 +43,12 @@ static inline bool cairn__tlb_need(uint64_t former, uint64_t now)
            (now & CAIRN__ENTRY_NX & ~former) != 0;
 }
 
+/*
+ * The id of a new page table, if CPUs can tell by PCIDs to which one belongs
+ * what they have cached; else 0.
+ */
+size_t cairn__tlb_new_id(const struct cairn_pagetable *table);
+
 /* Nothing is noted. */
 void cairn__tlb_start(struct cairn__gather *gather);
 

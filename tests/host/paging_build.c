@@ -48,7 +48,7 @@ static void release(void *context, cairn_pfn frame)
 
     (void)context;
     CHECK(number < PAGING_FRAMES && is_out[number]);
-    if (sim_mmu_can_reach(phys, CAIRN_FRAME_SIZE, &who))
+    if (sim_mmu_can_use(phys, CAIRN_FRAME_SIZE, &who))
         test_fail(__FILE__, __LINE__,
                   "frame %#llx given back, but CPU %u reaches it (holder %u)",
                   (unsigned long long)phys, who.cpu, (unsigned)who.holder);
@@ -81,6 +81,7 @@ void paging_machine(enum cairn_paging_mode mode)
         .has_pse = true,
         .has_pse36 = true,
         .has_pge = true,
+        .has_pcid = mode != CAIRN_PAGING_32BIT && mode != CAIRN_PAGING_PAE,
         .has_smep = true,
         .has_smap = true,
         .has_pat = true,
@@ -144,6 +145,11 @@ void paging_end(void)
     sim_set_cpu(0);
     cairn_pagetable_destroy(&paging.table);
     CHECK_EQ(out_count, home_frames);
+}
+
+void paging_go_home(void)
+{
+    cairn_pagetable_activate(&home);
 }
 
 unsigned paging_frames_out(void)

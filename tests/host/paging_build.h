@@ -34,6 +34,9 @@ void paging_start_configured(void);
 /* Destroy it; every frame has come back. */
 void paging_end(void);
 
+/* Have this CPU load another page table, in which nothing is mapped. */
+void paging_go_home(void);
+
 /* Frames that are out at the moment. */
 unsigned paging_frames_out(void);
 

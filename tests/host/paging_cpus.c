@@ -88,7 +88,7 @@ static void release(void *context, cairn_pfn frame)
     uint64_t number = (phys - TABLES_BASE) / CAIRN_FRAME_SIZE;
 
     (void)context;
-    CPUS_EXPECT(!sim_mmu_can_reach(phys, CAIRN_FRAME_SIZE, NULL));
+    CPUS_EXPECT(!sim_mmu_can_use(phys, CAIRN_FRAME_SIZE, NULL));
     /* As entries, they would refer to tables where there is no memory. */
     memset(sim_ram_at(phys, CAIRN_FRAME_SIZE), 0x25, (size_t)CAIRN_FRAME_SIZE);
     pthread_mutex_lock(&lock);
@@ -144,7 +144,7 @@ void cpus_give_frame(uint64_t phys)
     uint64_t number = (phys - CPUS_DATA) / CAIRN_FRAME_SIZE;
 
     CPUS_EXPECT(number < data_count);
-    CPUS_EXPECT(!sim_mmu_can_reach(phys, CAIRN_FRAME_SIZE, NULL));
+    CPUS_EXPECT(!sim_mmu_can_use(phys, CAIRN_FRAME_SIZE, NULL));
     CPUS_EXPECT(!is_tagged(phys, CPUS_FREE));
     tag_frame(phys, CPUS_FREE);
     pthread_mutex_lock(&lock);
@@ -202,6 +202,8 @@ void cpus_start(enum cairn_paging_mode mode, unsigned frame_count)
     unexpected = 0;
     paging.config.source = source;
     paging.config.release = release;
+    paging.config.features.has_pcid =
+        mode == CAIRN_PAGING_5LEVEL || mode == CAIRN_PAGING_TOY;
     CHECK_EQ(cairn_pagetable_init(&home, &paging.config), CAIRN_OK);
     home_frames = out_count;
     for (unsigned i = 0; i < CPUS_TABLES; i++)

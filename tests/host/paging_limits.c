@@ -3,6 +3,7 @@
  */
 #include "paging_build.h"
 
+#include <cairn/map.h>
 #include <pthread.h>
 
 #define KIB4 CAIRN_FRAME_SIZE
@@ -357,7 +358,36 @@ CAIRN_TEST(M6_tables_that_their_format_cannot_reach_are_given_back)
     }
 }
 
+/* Entries of 32 bits, also where large pages may lie beyond 4 GiB. */
+CAIRN_TEST(M3_tables_of_32_bits_lie_below_4_GiB)
+{
+    const struct cairn_page_policy policy = {.rights = 0};
+    const struct cairn_phys_range one = {{0}, {KIB4}};
+    struct cairn_pagetable table;
+    unsigned before;
+
+    paging_machine(CAIRN_PAGING_32BIT);
+    CHECK(sim_ram_add(256 * CAIRN_MIB, 64 * KIB4));
+    CHECK(sim_ram_add(8 * CAIRN_GIB, 64 * KIB4));
+    next_high = 256 * CAIRN_MIB;
+    high_out = 0;
+    paging.config.source.alloc = alloc_high;
+    paging.config.source.alloc_table = alloc_high;
+    paging.config.release = release_high;
+    CHECK_EQ(cairn_pagetable_init(&table, &paging.config), CAIRN_OK);
+    before = high_out;
+    next_high = 8 * CAIRN_GIB;
+    CHECK_EQ(cairn_map_range(&table, cairn_va_make(CAIRN_GIB), one, &policy),
+             CAIRN_NOT_REACHABLE);
+    CHECK_EQ(high_out, before);
+    CHECK_EQ(cairn_pagetable_check(&table), 0);
+    cairn_pagetable_destroy(&table);
+    CHECK_EQ(high_out, 0);
+}
+
 /* ---- Entries change in one step ------------------------------------------ */
+
+/* The library's own functions: here, the other CPU is a thread. */
 
 static uint64_t entry;
 static bool is_over;
@@ -368,9 +398,8 @@ static void *flip(void *unused)
 
     (void)unused;
     for (unsigned i = 0; i < 200000; i++) {
-        cairn__arch_entry64_store(&entry, live | 0x11111000);
-        cairn__arch_entry64_store(&entry,
-                                  live | CAIRN__ENTRY_NX | 0x2222222222000);
+        sim__entry64_store(&entry, live | 0x11111000);
+        sim__entry64_store(&entry, live | CAIRN__ENTRY_NX | 0x2222222222000);
     }
     __atomic_store_n(&is_over, true, __ATOMIC_RELEASE);
     return NULL;
@@ -388,7 +417,7 @@ CAIRN_TEST(D3_a_live_entry_changes_in_one_step)
         uint64_t seen = 0;
 
         /* What is there, in one access on any CPU: compare with it. */
-        (void)cairn__arch_entry64_swap(&entry, &seen, seen);
+        (void)sim__entry64_swap(&entry, &seen, seen);
         CHECK(seen == 0 || seen == (CAIRN__ENTRY_P | 0x11111000) ||
               seen == (CAIRN__ENTRY_P | CAIRN__ENTRY_NX | 0x2222222222000));
     }
@@ -442,4 +471,67 @@ CAIRN_TEST(D8_tables_are_clear_before_they_are_linked)
     CHECK_EQ(pthread_join(thread, NULL), 0);
     CHECK(!is_wrong);
     paging_end();
+}
+
+/* ---- Frames that cannot be mapped ---------------------------------------- */
+
+static unsigned told_count;
+
+static void count_told(void *context, const struct cairn_mapping *mapping)
+{
+    (void)context;
+    told_count += (unsigned)(mapping->bytes / CAIRN_FRAME_SIZE);
+}
+
+/*
+ * Of so many frames, the one with that number is beyond physical memory: a page
+ * that was there before goes first, and somebody wants to be told of it.
+ */
+static void refuse_frames(enum cairn_paging_mode mode, unsigned count,
+                          unsigned bad)
+{
+    static cairn_pfn frames[3072];
+    const struct cairn_page_policy policy = {.rights = 0};
+    struct cairn_cursor cursor;
+
+    paging_start(mode);
+    CHECK_EQ(paging_map(paging.base, CAIRN_GIB, CAIRN_FRAME_SIZE, 0), CAIRN_OK);
+    for (unsigned i = 0; i < count; i++)
+        frames[i].value = 0x40000 + 2 * i;
+    frames[bad].value = (uint64_t)1 << 40;
+    told_count = 0;
+    CHECK_EQ(
+        cairn_cursor_begin(&cursor, &paging.table, cairn_va_make(paging.base),
+                           (count + 1) * CAIRN_FRAME_SIZE, CAIRN_INTENT_MAP),
+        CAIRN_OK);
+    cursor.removed = count_told;
+    CHECK_EQ(cairn_cursor_unmap(&cursor, CAIRN_FRAME_SIZE), CAIRN_OK);
+    CHECK_EQ(cairn_cursor_map_frames(&cursor, frames, count, &policy),
+             CAIRN_BAD_ARGUMENT);
+    CHECK_EQ(cairn_cursor_at(&cursor).value, paging.base + CAIRN_FRAME_SIZE);
+    frames[bad].value = 1;
+    CHECK_EQ(cairn_cursor_map_frames(&cursor, frames, bad, &policy), CAIRN_OK);
+    cairn_cursor_end(&cursor);
+    CHECK_EQ(told_count, 1);
+    paging_verify();
+    CHECK_EQ(paging_unmap(paging.base, (count + 1) * CAIRN_FRAME_SIZE),
+             CAIRN_OK);
+    paging_end();
+}
+
+/* Tables that were made for them are gone, too. */
+CAIRN_TEST(pitfall_frames_that_are_refused_leave_no_empty_table)
+{
+    refuse_frames(CAIRN_PAGING_4LEVEL, 1, 0);
+    refuse_frames(CAIRN_PAGING_4LEVEL, 511 + 100, 511 + 50);
+    refuse_frames(CAIRN_PAGING_32BIT, 1023 + 1024, 1023);
+    refuse_frames(CAIRN_PAGING_TOY, 20, 15);
+}
+
+/* Their owner still has them, and would free them twice. */
+CAIRN_TEST(pitfall_nobody_is_told_of_frames_that_were_refused)
+{
+    refuse_frames(CAIRN_PAGING_4LEVEL, 511 + 1024, 511 + 600);
+    refuse_frames(CAIRN_PAGING_PAE, 511 + 1024, 511 + 1023);
+    refuse_frames(CAIRN_PAGING_TOY, 60, 45);
 }

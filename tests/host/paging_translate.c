@@ -12,7 +12,7 @@ static void unmap_in_between(void)
 {
     if (reaches_left-- > 0)
         return;
-    sim_set_reach_hook(NULL);
+    sim_set_meanwhile(NULL);
     sim_set_cpu(1);
     CHECK_EQ(paging_unmap(paging.base, CAIRN_FRAME_SIZE), CAIRN_OK);
     sim_set_cpu(0);
@@ -28,10 +28,10 @@ static void translate_and_unmap(unsigned steps)
                                     &phys));
     CHECK_EQ(phys.value, PHYS);
     reaches_left = steps;
-    sim_set_reach_hook(unmap_in_between);
+    sim_set_meanwhile(unmap_in_between);
     CHECK(!cairn_pagetable_translate(&paging.table, cairn_va_make(paging.base),
                                      &phys));
-    sim_set_reach_hook(NULL);
+    sim_set_meanwhile(NULL);
     CHECK_EQ(phys.value, PHYS); /* not written */
     CHECK_EQ(paging.table.table_count, 1);
 }
