@@ -310,7 +310,6 @@ void cairn_cursor_query(struct cairn_cursor *cursor, struct cairn_mapping *out)
 {
     struct cairn_mapping next;
 
-    cairn__cursor_unfold(cursor);
     if (cursor->left == 0) {
         *out = (struct cairn_mapping){.start = {cursor->at}};
         return;
