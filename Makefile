@@ -222,6 +222,15 @@ BENCH_FLAGS := $(COMMON) -O2 -falign-functions=64 -flto -march=native -fno-stric
 BENCH_SOURCES := $(LIB_SOURCES) $(sort $(wildcard sim/*.c)) \
                  $(filter-out $(BENCHES:%=bench/%.c),$(sort $(wildcard bench/*.c)))
 
+# What some of them compare with: tools/setup bench.
+$(BENCH)/obj/bench/ranges.o: BENCH_FLAGS += $(shell pkg-config --cflags glib-2.0 2>/dev/null)
+$(BENCH)/ranges: BENCH_LIBRARIES := -lJudy $(shell pkg-config --libs glib-2.0 2>/dev/null)
+$(BENCH)/obj/bench/ranges.o: | bench-libraries
+
+.PHONY: bench-libraries
+bench-libraries:
+	$(Q)tools/setup bench
+
 $(BENCH)/obj/%.o: %.c
 	$(call say,CC bench,$<)
 	$(Q)mkdir -p $(@D)
@@ -230,7 +239,8 @@ $(BENCH)/obj/%.o: %.c
 $(BENCH)/%: $(BENCH)/obj/bench/%.o $(BENCH_SOURCES:%.c=$(BENCH)/obj/%.o)
 	$(call say,LINK,$@)
 	$(Q)clang -O2 -flto -march=native -fuse-ld=lld -pthread $< \
-	    -Wl,--start-lib $(filter-out $<,$^) -Wl,--end-lib -lm -o $@
+	    -Wl,--start-lib $(filter-out $<,$^) -Wl,--end-lib \
+	    $(BENCH_LIBRARIES) -lm -o $@
 
 .PHONY: bench
 bench: $(B:%=$(BENCH)/%) ## measure: B="frames" BENCH_ARGS="--only pair --details"

@@ -83,7 +83,7 @@ static inline void bench_release(struct bench_lock *lock)
 
 /* ---- Measuring ----------------------------------------------------------- */
 
-#define BENCH_VALUES_MAX 2
+#define BENCH_VALUES_MAX 3
 #define BENCH_ROUNDS_MAX 200
 
 struct bench_contender {
