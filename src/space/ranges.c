@@ -141,16 +141,30 @@ static void add_gap(uint64_t *rooms, uint64_t start, uint64_t end)
             rooms[i], cairn__range_room(start, end, cairn__range_granule(i)));
 }
 
+/* The most room between an end and the start behind it. */
+CAIRN_INLINE uint64_t widest(const uint64_t *ends, const uint64_t *starts,
+                             unsigned count, uint64_t align)
+{
+    uint64_t most = 0;
+
+    for (unsigned i = 0; i < count; i++)
+        most = cairn__max(most, cairn__range_room(ends[i], starts[i], align));
+    return most;
+}
+
 /* Rooms next to the ranges [from, to) of a leaf. */
 static void leaf_rooms(const node_type *leaf, unsigned from, unsigned to,
                        uint64_t *rooms)
 {
     unsigned first = from > 0 ? from : 1;
+    unsigned end = (unsigned)cairn__min(to + 1, leaf->head.count);
+    unsigned gaps = end > first ? end - first : 0;
+    const uint64_t *ends = &leaf->leaf.ends[first - 1];
+    const uint64_t *starts = &leaf->leaf.starts[first];
 
+#pragma GCC unroll 3
     for (unsigned i = 0; i < ROOMS; i++)
-        rooms[i] = 0;
-    for (unsigned i = first; i <= to && i < leaf->head.count; i++)
-        add_gap(rooms, leaf->leaf.ends[i - 1], leaf->leaf.starts[i]);
+        rooms[i] = widest(ends, starts, gaps, cairn__range_granule(i));
 }
 
 /* Rooms in the children [from, to) of a node, and next to them. */
@@ -514,19 +528,24 @@ static void insert_and_split(struct cairn_ranges *ranges, struct way *way,
     add_sibling(ranges, way, 0, right);
 }
 
-/* There is a place for it in the leaf. */
+/*
+ * There is a place for it in the leaf.  Between two others, it makes no room
+ * that was not there.
+ */
 static void insert_simply(struct cairn_ranges *ranges, struct way *way,
                           const struct cairn__range_found *range)
 {
     node_type *leaf = way->nodes[0];
     unsigned slot = way->slots[0];
+    bool is_last = slot == leaf->head.count;
     sum_type sum = known_sum(ranges, way, 0);
     uint64_t former[ROOMS];
-    uint64_t now[ROOMS];
+    uint64_t now[ROOMS] = {0};
 
     leaf_rooms(leaf, slot, slot, former);
     put_range(leaf, slot, range);
-    leaf_rooms(leaf, slot, slot + 1, now);
+    if (slot == 0 || is_last)
+        leaf_rooms(leaf, slot, slot + 1, now);
     ends_of(leaf, 0, &sum);
     refresh_rooms(leaf, 0, former, now, sum.room);
     rise(ranges, way, 0, sum);
