@@ -44,6 +44,8 @@ static bool is_verbose;
 static void (*panic_handler)(const char *text);
 /* See sim_set_reach_hook. */
 static void (*reach_hook)(void);
+/* See sim_set_window. */
+static const struct cairn_window *reach_window;
 
 /* Are interrupts off on any thread's CPU? */
 static bool are_off_on(struct sim_cpu *cpu)
@@ -192,10 +194,18 @@ void sim_set_reach_hook(void (*hook)(void))
     reach_hook = hook;
 }
 
+void sim_set_window(const struct cairn_window *window)
+{
+    reach_window = window;
+}
+
 void *cairn_platform_phys_to_virt(cairn_phys start, size_t bytes)
 {
     if (reach_hook != NULL)
         reach_hook();
+    if (reach_window != NULL &&
+        cairn_window_to_virt(reach_window, start, bytes) == NULL)
+        return NULL;
     return bytes == 0 ? NULL : sim_ram_at(start.value, bytes);
 }
 
