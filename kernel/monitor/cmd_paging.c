@@ -246,9 +246,8 @@ static int run_ptdump(int argc, char **argv)
 MONITOR_COMMAND(ptwalk, "ADDRESS",
                 "the entries of the page tables on the way to an address",
                 run_ptwalk)
-MONITOR_COMMAND(ptdump, "LEVEL INDEX... | ADDRESS [FIRST [COUNT]]",
-                "entries of the page table of a level (1: PT) on the way by "
-                "the indices from the root on, or to an address",
+MONITOR_COMMAND(ptdump, "LEVEL INDEX...|ADDRESS [FIRST [COUNT]]",
+                "entries of the page table of a level (1: PT) on that way",
                 run_ptdump)
 MONITOR_COMMAND(translate, "ADDRESS",
                 "the physical address, size and rights of a page",
