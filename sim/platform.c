@@ -42,6 +42,8 @@ static pthread_key_t end_of_thread;
 static _Thread_local char last_log[256];
 static bool is_verbose;
 static void (*panic_handler)(const char *text);
+/* See sim_set_window. */
+static const struct cairn_window *reach_window;
 
 /* Are interrupts off on any thread's CPU? */
 static bool are_off_on(struct sim_cpu *cpu)
@@ -185,9 +187,17 @@ void cairn_platform_irq_restore(unsigned long state)
     __atomic_store_n(&interrupts_off, (uint32_t)state, __ATOMIC_RELEASE);
 }
 
+void sim_set_window(const struct cairn_window *window)
+{
+    reach_window = window;
+}
+
 void *cairn_platform_phys_to_virt(cairn_phys start, size_t bytes)
 {
     sim_meanwhile(); /* who asks is about to look */
+    if (reach_window != NULL &&
+        cairn_window_to_virt(reach_window, start, bytes) == NULL)
+        return NULL;
     return bytes == 0 ? NULL : sim_ram_at(start.value, bytes);
 }
 

@@ -39,6 +39,13 @@ uint64_t sim_flush_count(void);
 void sim_set_meanwhile(void (*act)(void));
 void sim_meanwhile(void);
 
+/*
+ * The library reaches physical memory through that window only, as in a kernel;
+ * NULL: all of it, without one.
+ */
+struct cairn_window;
+void sim_set_window(const struct cairn_window *window);
+
 /* Print what the library logs (default: not). */
 void sim_set_verbose(bool verbose);
 

@@ -80,7 +80,8 @@ cairn_unmap_page(struct cairn_pagetable *table, cairn_va va,
  * split.  `removed` is told of what was there (see struct cairn_cursor); may be
  * NULL.
  *
- * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT; CAIRN_NO_MEMORY, to split.
+ * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT; CAIRN_NO_MEMORY, to split, see
+ *          cairn_cursor_begin.
  */
 CAIRN_MUST_CHECK enum cairn_status cairn_unmap_range(
     struct cairn_pagetable *table, cairn_va va, uint64_t bytes,
@@ -90,7 +91,8 @@ CAIRN_MUST_CHECK enum cairn_status cairn_unmap_range(
 /*
  * Other rights for what is mapped there.
  *
- * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT; CAIRN_NO_MEMORY, to split.
+ * Returns  CAIRN_OK; CAIRN_BAD_ARGUMENT; CAIRN_NO_MEMORY, to split, see
+ *          cairn_cursor_begin.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_protect_range(struct cairn_pagetable *table, cairn_va va, uint64_t bytes,
@@ -116,7 +118,16 @@ bool cairn_range_has_rights(struct cairn_pagetable *table, cairn_va va,
                             uint64_t bytes, unsigned rights);
 
 /*
- * Rights as a short text: "P|RW|US|G|NX".
+ * How many pages of `page_bytes` have a byte of [va, va + bytes); 0: of any
+ * size.  So one learns what a range took: map functions return only how it
+ * went, as most callers want no more.  Nothing need be aligned.
+ */
+uint64_t cairn_range_page_count(struct cairn_pagetable *table, cairn_va va,
+                                uint64_t bytes, uint64_t page_bytes);
+
+/*
+ * What a mapping is as a short text, with those that are so of
+ * "P|RW|US|WT|WC|UC-|UC|A|D|G|PS|NX"; "-": nothing is mapped.
  *
  *   text  at least CAIRN_RIGHTS_TEXT_BYTES
  */

@@ -325,6 +325,11 @@ struct cairn_cursor {
  *
  * Returns  CAIRN_OK: end it; CAIRN_BAD_ARGUMENT: not pages of the format's
  *          address space; CAIRN_NO_MEMORY, CAIRN_NOT_REACHABLE: no tables.
+ *          These also with CAIRN_INTENT_CHANGE, whether or not there is a large
+ *          page to be split: what is there is seen only once it is locked, and
+ *          then it is too late to ask for tables.  It needs none if the range
+ *          is in one table of level 1, or begins and ends where the CPU's
+ *          largest pages may.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_cursor_begin(struct cairn_cursor *cursor, struct cairn_pagetable *table,

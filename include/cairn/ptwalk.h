@@ -51,7 +51,7 @@ unsigned cairn_ptwalk(enum cairn_paging_mode mode, cairn_phys root, cairn_va va,
 const char *cairn_ptwalk_level_name(unsigned level);
 
 /*
- * The flags of an entry as text: "P|RW|US|PWT|PCD|A|D|PS|PAT|G|NX", those that
+ * The flags of an entry as text: "P|RW|US|WT|CD|A|D|G|PS|PAT|NX", those that
  * are set and mean something there; "-" if it is not present.
  *
  *   text  at least CAIRN_ENTRY_TEXT_BYTES

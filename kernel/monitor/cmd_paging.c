@@ -20,6 +20,8 @@
 #include <cairn/ptwalk.h>
 
 #define TABLE_ENTRIES 512u /* of each level, in both modes */
+#define INDEX_BITS    9u
+#define PAGE_BITS     12u
 #define DUMP_ENTRIES  16u
 #define MEM_BYTES     128u
 #define MEM_BYTES_MAX (64 * CAIRN_KIB)
@@ -159,40 +161,92 @@ static void print_table(const struct cairn_ptwalk_step *step, unsigned start,
         console_printf("  no entry from %u on\n", start);
 }
 
-/* ptdump LEVEL [VA [START [COUNT]]] */
+/* Is the first word of the path an address?  No index is so large. */
+static bool is_address(int argc, char **argv)
+{
+    uint64_t value;
+    return argc > 2 && text_read_number(argv[2], &value) &&
+           value >= TABLE_ENTRIES;
+}
+
+/*
+ * The way by the indices in argv[2] and after, one for each level above `level`
+ * from the root's on; returns how many, or -1 after saying what is wrong.
+ */
+static int read_indices(int argc, char **argv, unsigned level, struct way *out)
+{
+    unsigned levels = out->steps[0].level;
+    unsigned count = levels - level;
+    uint64_t va = 0;
+    for (unsigned i = 0; i < count; i++) {
+        uint64_t index;
+        if (2 + (int)i >= argc) {
+            monitor_fail("ptdump: to a %s lead %u indices, or an address",
+                         cairn_ptwalk_level_name(level), count);
+            return -1;
+        }
+        if (read_number(argv, 2 + (int)i, TABLE_ENTRIES - 1, &index) != 0)
+            return -1;
+        va |= index << (INDEX_BITS * (levels - i - 1) + PAGE_BITS);
+    }
+    if ((va >> (INDEX_BITS * levels + PAGE_BITS - 1) & 1) != 0)
+        va |= UINT64_MAX << (INDEX_BITS * levels + PAGE_BITS);
+    find_way(va, out);
+    return (int)count;
+}
+
+/* The path from argv[2] on; returns its words, or -1 after saying why. */
+static int read_path(int argc, char **argv, unsigned level, struct way *out)
+{
+    if (!is_address(argc, argv))
+        return read_indices(argc, argv, level, out);
+    return read_way(argv, 2, out) == 0 ? 1 : -1;
+}
+
+static int print_level(const struct way *way, unsigned level, unsigned start,
+                       uint64_t count)
+{
+    for (unsigned i = 0; i < way->count; i++) {
+        if (way->steps[i].level == level) {
+            print_table(&way->steps[i], start, count);
+            return 0;
+        }
+    }
+    return monitor_fail("ptdump: no %s on the way to 0x%016llx",
+                        cairn_ptwalk_level_name(level),
+                        (unsigned long long)way->mapping.start.value);
+}
+
+/* ptdump LEVEL PATH [START [COUNT]] */
 static int run_ptdump(int argc, char **argv)
 {
     struct way way;
     uint64_t level;
     uint64_t start = 0;
     uint64_t count = DUMP_ENTRIES;
+    int next;
     find_way(0, &way);
-    if (want(argc, argv, 1, 4) != 0 || read_number(argv, 1, 5, &level) != 0)
+    if (want(argc, argv, 1, 7) != 0 || read_number(argv, 1, 5, &level) != 0)
         return 1;
     if (level < 1 || level > way.steps[0].level)
         return monitor_fail("ptdump: there is no level %u, only 1 to %u",
                             (unsigned)level, way.steps[0].level);
-    if (argc > 2 && read_way(argv, 2, &way) != 0)
+    next = read_path(argc, argv, (unsigned)level, &way);
+    if (next < 0 || want(argc, argv, 1, next + 3) != 0)
         return 1;
-    if (argc > 3 && read_number(argv, 3, TABLE_ENTRIES - 1, &start) != 0)
+    next += 2;
+    if (argc > next && read_number(argv, next, TABLE_ENTRIES - 1, &start) != 0)
         return 1;
-    if (argc > 4 && read_number(argv, 4, TABLE_ENTRIES, &count) != 0)
+    if (argc > next + 1 &&
+        read_number(argv, next + 1, TABLE_ENTRIES, &count) != 0)
         return 1;
-    for (unsigned i = 0; i < way.count; i++) {
-        if (way.steps[i].level == level) {
-            print_table(&way.steps[i], (unsigned)start, count);
-            return 0;
-        }
-    }
-    return monitor_fail("ptdump: no %s on the way to 0x%016llx",
-                        cairn_ptwalk_level_name((unsigned)level),
-                        (unsigned long long)way.mapping.start.value);
+    return print_level(&way, (unsigned)level, (unsigned)start, count);
 }
 
 MONITOR_COMMAND(ptwalk, "ADDRESS",
                 "the entries of the page tables on the way to an address",
                 run_ptwalk)
-MONITOR_COMMAND(ptdump, "LEVEL [ADDRESS [FIRST [COUNT]]]",
+MONITOR_COMMAND(ptdump, "LEVEL INDEX...|ADDRESS [FIRST [COUNT]]",
                 "entries of the page table of a level (1: PT) on that way",
                 run_ptdump)
 MONITOR_COMMAND(translate, "ADDRESS",

@@ -14,7 +14,7 @@
  *
  *        A table that a cursor empties is unlinked at once if it lies below
  *        the one that covers the range; else when the cursor has ended, by
- *        another one on the table above.
+ *        another one, on the lowest table above that keeps something.
  *
  * LOCKS  see table.h.  Interrupts are off from begin to end.
  *
@@ -100,6 +100,10 @@ static uint64_t needed_of(const struct cairn_cursor *cursor, unsigned level)
     bool has_tail = ((cursor->at + cursor->left) & (span - 1)) != 0;
 
     if (cursor->intent == CAIRN_INTENT_LOOK)
+        return 0;
+    /* To split what no CPU has: */
+    if (cursor->intent == CAIRN_INTENT_CHANGE &&
+        (cursor->table->leaf_levels >> (level + 1) & 1) == 0)
         return 0;
     if (cursor->intent == CAIRN_INTENT_MAP &&
         (cursor->large >> (level + 1)) == 0)
@@ -790,33 +794,47 @@ static void finish(struct cairn_cursor *cursor)
     release_reserve(cursor);
 }
 
+/* The lowest table on the way to `at`; it and those above are locked. */
+static struct cairn_table *enter_lowest(struct cairn_cursor *cursor)
+{
+    const struct cairn__paging_format *format = cursor->table->format;
+    struct cairn_table *table = cursor->top;
+
+    while (table->level > 1) {
+        struct cairn_table *child = cairn__table_child(
+            table, cairn__index(format, table->level, cursor->at));
+
+        if (child == NULL)
+            break;
+        cairn__cursor_enter(cursor, child);
+        table = child;
+    }
+    return table;
+}
+
 /*
- * Unlink the table of that level for `va` if it is empty.  True: so is the one
- * above now.
+ * Unlink the tables for `va` that are empty, and those that are empty then, if
+ * the one of that level above them keeps something; so one flush is enough for
+ * all.  False: it does not; try the next level.
  */
 static bool collect(struct cairn_pagetable *table, unsigned level, uint64_t va)
 {
     struct cairn_cursor cursor;
-    struct cairn_table *child;
-    unsigned index;
+    struct cairn_table *lowest;
+    bool is_last;
 
     start(&cursor, table, va, CAIRN_FRAME_SIZE);
     cursor.intent = CAIRN_INTENT_LOOK;
-    cursor.lowest = level + 1;
+    cursor.lowest = level;
     if (begin(&cursor) != CAIRN_OK)
-        return false;
-    index = cairn__index(table->format, cursor.top->level, va);
-    child = cursor.top->level == level + 1
-                ? cairn__table_child(cursor.top, index)
-                : NULL;
-    if (child != NULL) {
-        cairn__cursor_enter(&cursor, child);
-        if (child->live == 0 && !child->is_kept)
-            cairn__cursor_unlink(&cursor, cursor.top, index);
-        cursor.is_emptied = cursor.top->live == 0;
-    }
+        return true;
+    lowest = enter_lowest(&cursor);
+    is_last = lowest->live > 0 || cursor.top->live > 1 || cursor.top->is_kept ||
+              cursor.top == table->root;
+    if (is_last)
+        cairn__cursor_drop_empty(&cursor, lowest);
     finish(&cursor);
-    return cursor.is_emptied;
+    return is_last;
 }
 
 static CAIRN_NOINLINE void end_fully(struct cairn_cursor *cursor)
@@ -827,10 +845,8 @@ static CAIRN_NOINLINE void end_fully(struct cairn_cursor *cursor)
     bool is_emptied = cursor->is_emptied && cursor->top->live == 0;
 
     finish(cursor);
-    while (is_emptied && level < table->format->levels) {
-        is_emptied = collect(table, level, va);
-        level++;
-    }
+    while (is_emptied && level < table->format->levels)
+        is_emptied = !collect(table, ++level, va);
 }
 
 /* Only one table was looked at, and nothing is left to be done. */

@@ -215,6 +215,21 @@ bool cairn_range_has_rights(struct cairn_pagetable *table, cairn_va va,
     return true;
 }
 
+uint64_t cairn_range_page_count(struct cairn_pagetable *table, cairn_va va,
+                                uint64_t bytes, uint64_t page_bytes)
+{
+    uint64_t count = 0;
+    struct cairn_mapping page;
+
+    for (uint64_t done = 0; done < bytes; done += page.bytes) {
+        if (!cairn_map_look(table, cairn_va_make(va.value + done), &page))
+            break;
+        count += page.is_mapped &&
+                 (page_bytes == 0 || page.page_bytes == page_bytes);
+    }
+    return count;
+}
+
 const char *cairn_mapping_text(const struct cairn_mapping *mapping, char *text)
 {
     static const char *const caches[CAIRN_CACHE_COUNT] = {
@@ -233,8 +248,8 @@ const char *cairn_mapping_text(const struct cairn_mapping *mapping, char *text)
                  (rights & CAIRN_PAGE_USER) != 0 ? "|US" : "",
                  caches[mapping->cache], mapping->is_accessed ? "|A" : "",
                  mapping->is_dirty ? "|D" : "",
-                 mapping->page_bytes > CAIRN_FRAME_SIZE ? "|PS" : "",
                  (rights & CAIRN_PAGE_GLOBAL) != 0 ? "|G" : "",
+                 mapping->page_bytes > CAIRN_FRAME_SIZE ? "|PS" : "",
                  (rights & CAIRN_PAGE_EXEC) == 0 ? "|NX" : "");
     return text;
 }

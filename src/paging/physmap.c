@@ -24,27 +24,36 @@ static enum cairn_status map_part(struct cairn_pagetable *table, cairn_va base,
                            part, &policy);
 }
 
-enum cairn_status cairn_physmap_window(struct cairn_pagetable *table,
-                                       const struct cairn_memmap *map,
-                                       cairn_memory_kinds kinds, cairn_va base,
-                                       uint64_t limit)
+enum cairn_status
+cairn_physmap_window(struct cairn_pagetable *table,
+                     const struct cairn_memmap *map, cairn_va base,
+                     const struct cairn_physmap_policy *policy)
 {
     struct cairn_phys_range rest = cairn_phys_range_make(0, CAIRN_PHYS_LIMIT);
-    struct cairn_phys_range part = cairn_phys_range_make(0, 0);
+    struct cairn_phys_range part = cairn_phys_range_make(0, policy->least);
     struct cairn_memory_range range;
     enum cairn_status status = CAIRN_OK;
 
-    while (status == CAIRN_OK && cairn_memmap_next(map, kinds, rest, &range)) {
+    while (status == CAIRN_OK &&
+           cairn_memmap_next(map, policy->kinds, rest, &range)) {
         rest.start = range.end;
-        if (range.start.value == part.end.value) {
-            part.end = range.end;
+        if (policy->is_solid || range.start.value <= part.end.value) {
+            part.end.value = cairn__max(part.end.value, range.end.value);
             continue;
         }
-        status = map_part(table, base, part, limit);
+        status = map_part(table, base, part, policy->page_limit);
         part.start = range.start;
         part.end = range.end;
     }
-    return status != CAIRN_OK ? status : map_part(table, base, part, limit);
+    return status != CAIRN_OK ? status
+                              : map_part(table, base, part, policy->page_limit);
+}
+
+uint64_t cairn_physmap_window_bytes(const struct cairn_memmap *map,
+                                    const struct cairn_physmap_policy *policy)
+{
+    return cairn__max(cairn_memmap_end(map, policy->kinds).value,
+                      policy->least);
 }
 
 /* ---- Regions on demand --------------------------------------------------- */

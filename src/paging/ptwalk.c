@@ -160,12 +160,12 @@ const char *cairn_entry_text(uint64_t entry, unsigned level, bool is_leaf,
     cairn_format(text, CAIRN_ENTRY_TEXT_BYTES, "P%s%s%s%s%s%s%s%s%s%s",
                  (entry & CAIRN__ENTRY_RW) != 0 ? "|RW" : "",
                  (entry & CAIRN__ENTRY_US) != 0 ? "|US" : "",
-                 (entry & CAIRN__ENTRY_PWT) != 0 ? "|PWT" : "",
-                 (entry & CAIRN__ENTRY_PCD) != 0 ? "|PCD" : "",
+                 (entry & CAIRN__ENTRY_PWT) != 0 ? "|WT" : "",
+                 (entry & CAIRN__ENTRY_PCD) != 0 ? "|CD" : "",
                  (entry & CAIRN__ENTRY_A) != 0 ? "|A" : "",
                  is_leaf && (entry & CAIRN__ENTRY_D) != 0 ? "|D" : "",
-                 is_large ? "|PS" : "", has_pat ? "|PAT" : "",
                  is_leaf && (entry & CAIRN__ENTRY_G) != 0 ? "|G" : "",
+                 is_large ? "|PS" : "", has_pat ? "|PAT" : "",
                  (entry & CAIRN__ENTRY_NX) != 0 ? "|NX" : "");
     return text;
 }

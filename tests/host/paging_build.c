@@ -88,6 +88,7 @@ void paging_machine(enum cairn_paging_mode mode)
     };
     struct sim_mmu_control control;
 
+    sim_set_window(NULL);
     sim_ram_reset();
     CHECK(sim_ram_add(FRAMES_BASE, PAGING_FRAMES * CAIRN_FRAME_SIZE));
     sim_mmu_reset(&machine, test_random());

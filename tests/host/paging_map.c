@@ -270,7 +270,7 @@ CAIRN_TEST(L4_rights_as_text)
         .is_dirty = true,
     };
 
-    CHECK_TEXT(cairn_mapping_text(&mapping, text), "P|RW|US|UC-|A|D|PS|G|NX");
+    CHECK_TEXT(cairn_mapping_text(&mapping, text), "P|RW|US|UC-|A|D|G|PS|NX");
     mapping.is_mapped = false;
     CHECK_TEXT(cairn_mapping_text(&mapping, text), "-");
 }

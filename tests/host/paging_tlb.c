@@ -591,6 +591,30 @@ CAIRN_TEST(D15_one_interrupt_for_a_batch)
     end();
 }
 
+/* The last page takes tables of all levels with it: one flush for all. */
+CAIRN_TEST(D14_D15_one_interrupt_for_all_tables_that_are_empty_then)
+{
+    uint64_t flushes;
+
+    start();
+    for (unsigned stays = 0; stays < 4; stays++) {
+        const uint64_t places[] = {(uint64_t)1 << 45, CAIRN_GIB, MIB2, KIB4};
+
+        CHECK_EQ(paging_map(places[stays], PHYS, KIB4, 0), CAIRN_OK);
+        CHECK_EQ(paging_map(0, PHYS + KIB4, KIB4, PAGING_RW), CAIRN_OK);
+        use(0, SIM_MMU_READ);
+        flushes = sim_flush_count();
+        CHECK_EQ(paging_unmap(0, KIB4), CAIRN_OK);
+        CHECK_EQ(sim_flush_count(), flushes + (stays == 3 ? 1 : 2));
+        expect_gone(0);
+        if (stays < 3)
+            expect_no_tables(0);
+        CHECK_EQ(paging_unmap(places[stays], KIB4), CAIRN_OK);
+        CHECK_EQ(paging.table.table_count, 1);
+    }
+    end();
+}
+
 /* Up to the threshold, pages one by one; past it, everything. */
 CAIRN_TEST(D15_everything_goes_past_the_threshold)
 {

@@ -278,9 +278,9 @@ CAIRN_TEST(L4_entry_as_text)
     CHECK_TEXT(cairn_entry_text(0x1001, 1, true, text), "P");
     CHECK_TEXT(cairn_entry_text(0x5063, 1, true, text), "P|RW|A|D");
     CHECK_TEXT(cairn_entry_text(NX | 0x1ff, 1, true, text),
-               "P|RW|US|PWT|PCD|A|D|PAT|G|NX");
+               "P|RW|US|WT|CD|A|D|G|PAT|NX");
     CHECK_TEXT(cairn_entry_text(NX | 0x11ff, 2, true, text),
-               "P|RW|US|PWT|PCD|A|D|PS|PAT|G|NX");
+               "P|RW|US|WT|CD|A|D|G|PS|PAT|NX");
     CHECK_TEXT(cairn_entry_text(0x1167, 3, false, text), "P|RW|US|A");
     CHECK_TEXT(cairn_ptwalk_level_name(4), "PML4");
     CHECK_TEXT(cairn_ptwalk_level_name(1), "PT");
