@@ -331,6 +331,93 @@ CAIRN_TEST(F11_ranges_in_order_take_little_memory)
     ranges_end();
 }
 
+/* What is left of many ranges does not keep all their nodes. */
+CAIRN_TEST(F11_nodes_with_few_ranges_become_one)
+{
+    size_t nodes;
+
+    start(0, CAIRN_FRAME_SIZE);
+    for (unsigned i = 0; i < PLACES / 2; i++)
+        insert(i * 2, 1);
+    for (unsigned i = 0; i < PLACES / 2; i++) {
+        if (i % 16 != 5)
+            take_out(i * 2);
+    }
+    CHECK_EQ(ranges.set.count, PLACES / 32);
+    nodes = ranges.frames_out * CAIRN__RANGE_NODES - ranges.set.free_count;
+    CHECK(nodes <= PLACES / 32 / (CAIRN__RANGE_LEAF / 4) + 3);
+    CHECK_EQ(ranges.set.height, 1);
+    for (unsigned i = 5; i < PLACES / 2 - 16; i += 16)
+        take_out(i * 2);
+    CHECK_EQ(ranges.set.height, 0);
+    ranges_end();
+}
+
+/* A node of every level splits, and there are just as many as are reserved. */
+CAIRN_TEST(F11_enough_nodes_are_reserved)
+{
+    start(0, CAIRN_FRAME_SIZE);
+    for (unsigned i = 0; i < PLACES / 2 && ranges.frames_out < 55; i++) {
+        while (ranges.set.free_count > ranges.set.height + 1u) {
+            ranges.set.free = ranges.set.free->head.next;
+            ranges.set.free_count--;
+        }
+        insert(i * 387 % (PLACES / 2) * 2, 1);
+    }
+    CHECK(ranges.set.height >= 1);
+    ranges_end();
+}
+
+/* ---- Places at random ---------------------------------------------------- */
+
+/* Every place is drawn about as often as any other. */
+static void draw_places(unsigned expected)
+{
+    static uint32_t hits[PLACES];
+    uint32_t each = test_rounds(400);
+    struct cairn_fit fit = {.bytes = 2 * CAIRN_FRAME_SIZE};
+    uint64_t places = cairn_ranges_count_fits(&ranges.set, &fit);
+    cairn_va va;
+
+    CHECK_EQ(places, expected);
+    for (unsigned i = 0; i < PLACES; i++)
+        hits[i] = 0;
+    for (uint32_t i = 0; i < each * places; i++) {
+        CHECK_EQ(cairn_ranges_random_fit(&ranges.set, &fit, draw, NULL, &va),
+                 CAIRN_OK);
+        hits[(va.value - base) / place]++;
+    }
+    for (unsigned i = 0; i < PLACES; i++) {
+        bool is_place = i + 1 < PLACES && is_free(i, 2);
+
+        /* Six standard deviations. */
+        CHECK(is_place || hits[i] == 0);
+        CHECK(!is_place || each < 100 ||
+              (hits[i] > each - each * 3 / 10 && hits[i] < each * 13 / 10));
+    }
+}
+
+/* Nearly nothing is free: places are counted. */
+CAIRN_TEST(F12_places_in_a_full_set_are_equally_likely)
+{
+    start(0xffff800000000000, CAIRN_FRAME_SIZE);
+    insert(0, PLACES);
+    cut(100, 5);
+    cut(1000, 3);
+    cut(PLACES - 4, 4);
+    draw_places(4 + 2 + 3);
+    ranges_end();
+}
+
+CAIRN_TEST(F12_places_in_an_empty_set_are_equally_likely)
+{
+    start(0xffff800000000000, CAIRN_FRAME_SIZE);
+    cut(0, 1);
+    insert(40, PLACES - 120);
+    draw_places(39 + 79);
+    ranges_end();
+}
+
 /* ---- Memory runs out ----------------------------------------------------- */
 
 CAIRN_TEST(F11_without_memory_nothing_changes)

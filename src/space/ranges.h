@@ -18,7 +18,8 @@
  * INVARIANTS (cairn_ranges_check tests each by this number)
  *   R1   Ranges are sorted, disjoint, not empty, inside of the bounds.
  *   R2   What a node knows of a child is so.
- *   R3   Unused keys are NO_KEY, and counts are between 1 and the maximum.
+ *   R3   Unused keys are NO_KEY; counts are between 1 and the maximum, and a
+ *        root that is no leaf has at least two children.
  *   R4   The tree is not higher than a way can be long.
  *   R5   `count` and `pages` are those of all ranges.
  */

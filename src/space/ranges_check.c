@@ -100,6 +100,8 @@ unsigned cairn_ranges_check(const struct cairn_ranges *ranges)
         return ranges->count != 0 || ranges->pages != 0 ? 5 : 0;
     if (ranges->height >= CAIRN__RANGE_HEIGHT)
         return 4;
+    if (ranges->height > 0 && ranges->root->head.count < 2)
+        return 3;
     broken = check_node(ranges->root, ranges->height, &walk, &sum);
     if (broken != 0)
         return broken;
