@@ -167,3 +167,9 @@ void cpu_init(void)
     __asm__ volatile("lidt %0" : : "m"(table));
     set_protection();
 }
+
+enum cairn_paging_mode cpu_paging_mode(void)
+{
+    return (insn_read_cr4() & INSN_CR4_LA57) != 0 ? CAIRN_PAGING_5LEVEL
+                                                  : CAIRN_PAGING_4LEVEL;
+}

@@ -4,11 +4,16 @@
 #ifndef KERNEL_CPU_CPU_H
 #define KERNEL_CPU_CPU_H
 
+#include <cairn/paging.h>
+
 /*
  * Load segment and interrupt descriptor tables; from then on every exception
  * is reported.  Switch on what the CPU has of SMEP, SMAP and UMIP.  Interrupts
  * stay off.
  */
 void cpu_init(void);
+
+/* How many levels the page tables have that are in use. */
+enum cairn_paging_mode cpu_paging_mode(void);
 
 #endif

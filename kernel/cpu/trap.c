@@ -8,12 +8,15 @@
 
 #include "console/console.h"
 #include "cpu/backtrace.h"
+#include "cpu/cpu.h"
 #include "cpu/descriptors.h"
 #include "cpu/insn.h"
 #include "cpu/probe.h"
 #include "cpu/symbols.h"
 #include "platform.h"
+#include <cairn/fault.h>
 #include <cairn/format.h>
+#include <cairn/map.h>
 #include <stdbool.h>
 
 #define EXCEPTION_COUNT 32
@@ -59,6 +62,23 @@ static const struct exception *exception_of(uint64_t vector)
     return &exceptions[vector];
 }
 
+/* What the tables say about it. */
+static void print_cause(uint64_t address, uint64_t error)
+{
+    const struct cairn_fault fault = {{address}, (uint32_t)error};
+    struct cairn_mapping page;
+    char text[CAIRN_RIGHTS_TEXT_BYTES];
+    enum cairn_fault_cause cause = cairn_fault_cause(
+        cpu_paging_mode(), cairn_phys_make(insn_read_cr3()), &fault, &page);
+
+    console_printf("  cause     %s\n", cairn_fault_cause_text(cause));
+    if (page.is_mapped)
+        console_printf("  page      of %llu KiB, to 0x%llx, %s\n",
+                       (unsigned long long)(page.page_bytes / 1024),
+                       (unsigned long long)page.phys.value,
+                       cairn_mapping_text(&page, text));
+}
+
 static void print_page_fault(uint64_t error)
 {
     console_printf("  address   0x%016llx\n",
@@ -73,6 +93,7 @@ static void print_page_fault(uint64_t error)
                    (error & 0x20) != 0 ? ", protection key" : "",
                    (error & 0x40) != 0 ? ", shadow stack" : "",
                    (error & 0x8000) != 0 ? ", SGX" : "");
+    print_cause(insn_read_cr2(), error);
 }
 
 /* Error codes that name a segment selector. */

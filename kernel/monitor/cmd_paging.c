@@ -10,6 +10,7 @@
  *        thought of.  What can be written may be the kernel itself.
  */
 #include "console/console.h"
+#include "cpu/cpu.h"
 #include "cpu/insn.h"
 #include "kernel.h"
 #include "monitor/monitor.h"
@@ -36,11 +37,9 @@ struct way {
 
 static void find_way(uint64_t va, struct way *out)
 {
-    bool has_5_levels = (insn_read_cr4() & INSN_CR4_LA57) != 0;
     out->count =
-        cairn_ptwalk(has_5_levels ? CAIRN_PAGING_5LEVEL : CAIRN_PAGING_4LEVEL,
-                     cairn_phys_make(insn_read_cr3()), cairn_va_make(va),
-                     out->steps, &out->mapping);
+        cairn_ptwalk(cpu_paging_mode(), cairn_phys_make(insn_read_cr3()),
+                     cairn_va_make(va), out->steps, &out->mapping);
 }
 
 /* Read a number of at most `limit`; returns 0, or 1 after saying what it is. */

@@ -1,0 +1,70 @@
+/*
+ * cairn/fault.h - why a CPU has raised a page fault.
+ *
+ * The error code says what was tried; what the tables say now tells why it was
+ * refused, or that it would not be refused any more.
+ *
+ * Assumes   as ptwalk.h; CR0.WP is on.
+ * Context   any; nothing is locked and nothing written.
+ * Source    Intel SDM vol. 3A, section "Page-Fault Exceptions", and "Access
+ *           Rights" of chapter "Paging".
+ */
+#ifndef CAIRN_FAULT_H
+#define CAIRN_FAULT_H
+
+#include <cairn/paging.h>
+
+CAIRN_BEGIN_DECLS
+
+/* Bits of the error code. */
+#define CAIRN_FAULT_PRESENT      0x01u /* refused; else nothing was mapped */
+#define CAIRN_FAULT_WRITE        0x02u
+#define CAIRN_FAULT_USER         0x04u /* in ring 3 */
+#define CAIRN_FAULT_RESERVED     0x08u /* a reserved bit of an entry is set */
+#define CAIRN_FAULT_FETCH        0x10u /* of an instruction, with NX or SMEP */
+#define CAIRN_FAULT_KEY          0x20u /* protection key */
+#define CAIRN_FAULT_SHADOW_STACK 0x40u
+#define CAIRN_FAULT_ENCLAVE      0x8000u /* SGX */
+
+enum cairn_fault_cause {
+    CAIRN_CAUSE_NOT_MAPPED,
+    CAIRN_CAUSE_NOT_WRITABLE,
+    CAIRN_CAUSE_NOT_EXECUTABLE,
+    CAIRN_CAUSE_KERNEL_PAGE, /* a process has used a page of the kernel */
+    CAIRN_CAUSE_USER_DATA,   /* the kernel has, of a process: SMAP */
+    CAIRN_CAUSE_USER_CODE,   /* the kernel has executed it: SMEP */
+    CAIRN_CAUSE_KEY,         /* protection key, shadow stack, enclave */
+    CAIRN_CAUSE_CORRUPT,     /* an entry on the way has a reserved bit set */
+    CAIRN_CAUSE_SPURIOUS,    /* it is allowed now: try again */
+    CAIRN_CAUSE_COUNT
+};
+
+/* A fault, as the CPU tells it. */
+struct cairn_fault {
+    cairn_va address; /* CR2 */
+    uint32_t error;   /* CAIRN_FAULT_* */
+};
+
+/*
+ * Why it has happened.
+ *
+ *   root     physical address of the root in use, or what CR3 has
+ *   mapping  out: what is mapped there now; NULL: no matter
+ *
+ * What has been mapped or allowed since is CAIRN_CAUSE_SPURIOUS: another CPU
+ * has done it, or this one had cached less.
+ */
+enum cairn_fault_cause cairn_fault_cause(enum cairn_paging_mode mode,
+                                         cairn_phys root,
+                                         const struct cairn_fault *fault,
+                                         struct cairn_mapping *mapping);
+
+/* For messages: "nothing is mapped there".  Never NULL. */
+const char *cairn_fault_cause_text(enum cairn_fault_cause cause);
+
+/* "write by the kernel", "fetch by a process", ...  Never NULL. */
+const char *cairn_fault_access_text(const struct cairn_fault *fault);
+
+CAIRN_END_DECLS
+
+#endif
