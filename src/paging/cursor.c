@@ -794,8 +794,7 @@ static void finish(struct cairn_cursor *cursor)
     release_reserve(cursor);
 }
 
-/* The lowest table on the way to `at`; it and those above are locked. */
-static struct cairn_table *enter_lowest(struct cairn_cursor *cursor)
+struct cairn_table *cairn__cursor_enter_lowest(struct cairn_cursor *cursor)
 {
     const struct cairn__paging_format *format = cursor->table->format;
     struct cairn_table *table = cursor->top;
@@ -828,7 +827,7 @@ static bool collect(struct cairn_pagetable *table, unsigned level, uint64_t va)
     cursor.lowest = level;
     if (begin(&cursor) != CAIRN_OK)
         return true;
-    lowest = enter_lowest(&cursor);
+    lowest = cairn__cursor_enter_lowest(&cursor);
     is_last = lowest->live > 0 || cursor.top->live > 1 || cursor.top->is_kept ||
               cursor.top == table->root;
     if (is_last)

@@ -80,6 +80,9 @@ enum cairn_status cairn__cursor_keep_leaf(struct cairn_pagetable *table,
 /* Flush now, with everything locked; nothing removed can be reached then. */
 void cairn__cursor_flush(struct cairn_cursor *cursor);
 
+/* The lowest table on the way to where the cursor is; all are locked. */
+struct cairn_table *cairn__cursor_enter_lowest(struct cairn_cursor *cursor);
+
 /* Unlink a child with all that is below it. */
 void cairn__cursor_unlink(struct cairn_cursor *cursor,
                           struct cairn_table *table, unsigned index);

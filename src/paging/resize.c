@@ -122,24 +122,6 @@ static unsigned level_of(const struct cairn_cursor *cursor, uint64_t page_bytes)
     return 0;
 }
 
-/* The lowest table for where the cursor is. */
-static struct cairn_table *lowest(struct cairn_cursor *cursor)
-{
-    const struct cairn__paging_format *format = cursor->table->format;
-    struct cairn_table *table = cursor->top;
-
-    while (table->level > 1) {
-        struct cairn_table *child = cairn__table_child(
-            table, cairn__index(format, table->level, cursor->at));
-
-        if (child == NULL)
-            break;
-        cairn__cursor_enter(cursor, child);
-        table = child;
-    }
-    return table;
-}
-
 /* The table above, which is locked; NULL: the cursor does not have it. */
 static struct cairn_table *above(const struct cairn_cursor *cursor,
                                  const struct cairn_table *below)
@@ -191,7 +173,7 @@ enum cairn_status cairn_cursor_resize(struct cairn_cursor *cursor,
     if (wanted == 0 || cursor->intent == CAIRN_INTENT_LOOK ||
         (cursor->at & (page_bytes - 1)) != 0 || cursor->left < page_bytes)
         return CAIRN_BAD_ARGUMENT;
-    table = lowest(cursor);
+    table = cairn__cursor_enter_lowest(cursor);
     if (cairn__entry_load(format, table->entries,
                           cairn__index(format, table->level, cursor->at)) == 0)
         return CAIRN_NOT_FOUND;
@@ -199,7 +181,7 @@ enum cairn_status cairn_cursor_resize(struct cairn_cursor *cursor,
         return enlarge(cursor, table, wanted);
     if (table->level > wanted && !can_split(cursor))
         return CAIRN_BAD_ARGUMENT;
-    for (; table->level > wanted; table = lowest(cursor))
+    for (; table->level > wanted; table = cairn__cursor_enter_lowest(cursor))
         cairn__cursor_split(cursor, table,
                             cairn__index(format, table->level, cursor->at));
     return CAIRN_OK;

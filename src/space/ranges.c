@@ -376,24 +376,29 @@ bool cairn__range_next(const struct cairn_ranges *ranges, uint64_t page,
 
 /* ---- Entries of a node --------------------------------------------------- */
 
-/* Move entries [from, count) by `by` places; keys behind the last are none. */
-static void shift(node_type *node, unsigned level, unsigned from, int by)
+/* Entries [from, count) of a node to another one, or elsewhere in it. */
+static void move(node_type *to, unsigned at, const node_type *node,
+                 unsigned level, unsigned from)
 {
-    unsigned count = node->head.count;
-    size_t moved = count - from;
-    unsigned to = (unsigned)((int)from + by);
+    size_t moved = node->head.count - from;
 
     if (level == 0) {
-        memmove(&node->leaf.starts[to], &node->leaf.starts[from], moved * 8);
-        memmove(&node->leaf.ends[to], &node->leaf.ends[from], moved * 8);
-        memmove(&node->leaf.values[to], &node->leaf.values[from],
+        memmove(&to->leaf.starts[at], &node->leaf.starts[from], moved * 8);
+        memmove(&to->leaf.ends[at], &node->leaf.ends[from], moved * 8);
+        memmove(&to->leaf.values[at], &node->leaf.values[from],
                 moved * sizeof(node->leaf.values[0]));
     } else {
-        memmove(&node->inner.firsts[to], &node->inner.firsts[from], moved * 8);
-        memmove(&node->inner.children[to], &node->inner.children[from],
+        memmove(&to->inner.firsts[at], &node->inner.firsts[from], moved * 8);
+        memmove(&to->inner.children[at], &node->inner.children[from],
                 moved * sizeof(node->inner.children[0]));
     }
-    node->head.count = (uint32_t)((int)count + by);
+}
+
+/* Make a place at `slot`. */
+static void open_slot(node_type *node, unsigned level, unsigned slot)
+{
+    move(node, slot + 1, node, level, slot);
+    node->head.count++;
 }
 
 /* Keys from the last entry on, up to `former`, are none. */
@@ -413,24 +418,20 @@ static node_type *make_node(struct cairn_ranges *ranges, unsigned level)
     return node;
 }
 
+/* The entry at `slot` goes. */
+static void close_slot(node_type *node, unsigned level, unsigned slot)
+{
+    move(node, slot, node, level, slot + 1);
+    node->head.count--;
+    clear_keys(node, level, node->head.count + 1);
+}
+
 /* Copy entries [from, count) of a node to the end of another one. */
 static void append(node_type *to, const node_type *node, unsigned level,
                    unsigned from)
 {
-    unsigned at = to->head.count;
-    size_t moved = node->head.count - from;
-
-    if (level == 0) {
-        memcpy(&to->leaf.starts[at], &node->leaf.starts[from], moved * 8);
-        memcpy(&to->leaf.ends[at], &node->leaf.ends[from], moved * 8);
-        memcpy(&to->leaf.values[at], &node->leaf.values[from],
-               moved * sizeof(node->leaf.values[0]));
-    } else {
-        memcpy(&to->inner.firsts[at], &node->inner.firsts[from], moved * 8);
-        memcpy(&to->inner.children[at], &node->inner.children[from],
-               moved * sizeof(node->inner.children[0]));
-    }
-    to->head.count = (uint32_t)(at + moved);
+    move(to, to->head.count, node, level, from);
+    to->head.count += node->head.count - from;
 }
 
 /*
@@ -453,7 +454,7 @@ static node_type *split(struct cairn_ranges *ranges, node_type *node,
 static void put_range(node_type *leaf, unsigned slot,
                       const struct cairn__range_found *range)
 {
-    shift(leaf, 0, slot, 1);
+    open_slot(leaf, 0, slot);
     leaf->leaf.starts[slot] = range->start;
     leaf->leaf.ends[slot] = range->end;
     leaf->leaf.values[slot] = range->value;
@@ -462,7 +463,7 @@ static void put_range(node_type *leaf, unsigned slot,
 static void put_child(node_type *node, unsigned slot, const sum_type *sum,
                       node_type *child)
 {
-    shift(node, 1, slot, 1);
+    open_slot(node, 1, slot);
     store_sum(node, slot, sum);
     node->inner.children[slot].node = child;
 }
@@ -631,11 +632,8 @@ static bool can_merge(const node_type *left, const node_type *right,
 static void drop_child(struct cairn_ranges *ranges, node_type *parent,
                        unsigned slot)
 {
-    unsigned count = parent->head.count;
-
     give_node(ranges, parent->inner.children[slot].node);
-    shift(parent, 1, slot + 1, -1);
-    clear_keys(parent, 1, count);
+    close_slot(parent, 1, slot);
 }
 
 /*
@@ -698,8 +696,7 @@ static void remove_at(struct cairn_ranges *ranges, const struct way *way)
     ranges->count--;
     ranges->pages -= leaf->leaf.ends[slot] - leaf->leaf.starts[slot];
     leaf_rooms(leaf, slot, slot + 1, former);
-    shift(leaf, 0, slot + 1, -1);
-    clear_keys(leaf, 0, leaf->head.count + 1);
+    close_slot(leaf, 0, slot);
     while (level < ranges->height && compact(ranges, way, level))
         level++;
     if (level == ranges->height && (level > 0 || leaf->head.count == 0)) {

@@ -227,27 +227,6 @@ CAIRN_TEST(D15_what_is_written_while_it_is_harvested_is_told)
         i++;
 }
 
-/* ---- Translations without a lock ----------------------------------------- */
-
-static void unmap_once(void)
-{
-    sim_set_meanwhile(NULL);
-    CHECK_EQ(paging_unmap(paging.base, KIB4), CAIRN_OK);
-}
-
-/* On the way, tables are given back, and are something else by then. */
-CAIRN_TEST(E2_a_translation_notices_that_its_tables_have_gone)
-{
-    cairn_phys phys;
-
-    paging_start(CAIRN_PAGING_4LEVEL);
-    CHECK_EQ(paging_map(paging.base, DATA, KIB4, 0), CAIRN_OK);
-    sim_set_meanwhile(unmap_once);
-    CHECK(!cairn_pagetable_translate(&paging.table, cairn_va_make(paging.base),
-                                     &phys));
-    paging_end();
-}
-
 /* ---- Frames run out again and again -------------------------------------- */
 
 CAIRN_TEST(D9_nothing_is_lost_however_often_frames_run_out)
