@@ -7,6 +7,7 @@
 #include <cairn/boot.h>
 #include <cairn/early.h>
 #include <cairn/frames.h>
+#include <cairn/paging.h>
 #include <cairn/window.h>
 
 /* Stretches of memory that the window can know. */
@@ -18,6 +19,7 @@ struct kernel {
     struct cairn_early_stats early_stats; /* what it was like then */
     struct cairn_frames frames;
     struct cairn_frames_config frames_config;
+    struct cairn_pagetable table; /* its own; in use since tables_start */
     struct cairn_window window;
     struct cairn_phys_range window_ranges[KERNEL_WINDOW_RANGES];
     uintptr_t map_window;        /* UEFI: where its memory map is visible */
@@ -34,6 +36,14 @@ extern struct kernel kernel;
 /* Where physical memory and the screen are mapped. */
 #define KERNEL_WINDOW_BASE      0xffff800000000000u
 #define KERNEL_FRAMEBUFFER_BASE 0xffffffff90000000u
+
+#define KERNEL_SCREEN_BYTES_MAX (256 * CAIRN_MIB)
+
+/* The image: code, constants, data; whole pages (kernel.ld). */
+extern const char kernel_image_begin[];
+extern const char kernel_text_end[];
+extern const char kernel_rodata_end[];
+extern const char kernel_image_end[];
 
 /* Physical range of the image, from its first byte to the end of .bss. */
 struct cairn_phys_range kernel_image_range(void);

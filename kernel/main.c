@@ -19,6 +19,7 @@
 #include "monitor/monitor.h"
 #include "monitor/text.h"
 #include "platform.h"
+#include "tables.h"
 #include <cairn/format.h>
 #include <cairn/report.h>
 #include <cairn/version.h>
@@ -173,6 +174,7 @@ CAIRN_NORETURN void kernel_main(void)
     greet();
     print_memory();
     start_frames();
+    tables_start();
     print_early();
     print_frames();
     print_window();

@@ -8,7 +8,8 @@
  *          the window      physical memory at KERNEL_WINDOW_BASE, RW, no X
  *          the screen      at KERNEL_FRAMEBUFFER_BASE, RW, no X
  *
- *        and nothing else: no identity mapping, nothing at address 0.
+ *        and nothing else: no identity mapping, nothing at address 0.  As soon
+ *        as there is a frame allocator, tables.c replaces them.
  *
  *        The UEFI loader has built such tables, in memory of its own; what is
  *        still alive of that is pinned, so that it is never reclaimed.  After
@@ -36,7 +37,6 @@
     (CAIRN_MEMORY_ALL_KINDS & ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_RESERVED) &  \
      ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_MMIO) &                               \
      ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_FRAMEBUFFER))
-#define SCREEN_BYTES_MAX (256 * CAIRN_MIB)
 
 /* Page tables: Intel SDM vol. 3A, "4-Level Paging and 5-Level Paging". */
 #define ENTRY_COUNT   512
@@ -45,11 +45,6 @@
 #define ENTRY_ADDRESS ((uint64_t)0x000ffffffffff000)
 
 struct kernel kernel;
-
-extern const char kernel_image_begin[];
-extern const char kernel_text_end[];
-extern const char kernel_rodata_end[];
-extern const char kernel_image_end[];
 
 /* Physical address of the image's first byte. */
 static uint64_t image_phys;
@@ -169,7 +164,7 @@ static void map_screen(struct boot_tables *tables)
     uint64_t start = screen->base.value & ~mask;
     uint64_t end = (screen->base.value + screen->bytes + mask) & ~mask;
 
-    if (screen->is_present && end - start <= SCREEN_BYTES_MAX)
+    if (screen->is_present && end - start <= KERNEL_SCREEN_BYTES_MAX)
         map(tables, KERNEL_FRAMEBUFFER_BASE, cairn_phys_range_make(start, end),
             BOOT_TABLES_WRITABLE | BOOT_TABLES_GLOBAL);
 }
@@ -254,7 +249,7 @@ static void start_kernel(void)
     require(cairn_window_cover(&kernel.window, &kernel.boot.map, WINDOW_KINDS,
                                kernel.window_ranges, KERNEL_WINDOW_RANGES),
             "window");
-    if (screen->is_present && screen->bytes <= SCREEN_BYTES_MAX)
+    if (screen->is_present && screen->bytes <= KERNEL_SCREEN_BYTES_MAX)
         console_attach_screen(
             screen, (void *)(KERNEL_FRAMEBUFFER_BASE +
                              (screen->base.value & (CAIRN_FRAME_SIZE - 1))));

@@ -30,6 +30,13 @@
 #define CPUID_EBX_SMEP (1u << 7)
 #define CPUID_EBX_SMAP (1u << 20)
 #define CPUID_ECX_UMIP (1u << 2)
+/* Leaf 1, and the extended ones. */
+#define CPUID_EDX_PAT    (1u << 16)
+#define CPUID_EXTENDED   0x80000000u
+#define CPUID_MORE       0x80000001u
+#define CPUID_EDX_1GIB   (1u << 26)
+#define CPUID_ADDRESSES  0x80000008u
+#define PHYS_BITS_BEFORE 36 /* of CPUs that do not say */
 
 struct CAIRN_PACKED task_state {
     uint32_t reserved0;
@@ -172,4 +179,20 @@ enum cairn_paging_mode cpu_paging_mode(void)
 {
     return (insn_read_cr4() & INSN_CR4_LA57) != 0 ? CAIRN_PAGING_5LEVEL
                                                   : CAIRN_PAGING_4LEVEL;
+}
+
+struct cairn_paging_features cpu_paging_features(void)
+{
+    uint32_t last = insn_cpuid(CPUID_EXTENDED, 0).eax;
+    struct cairn_paging_features features = {
+        .phys_bits = PHYS_BITS_BEFORE,
+        .has_nx = true, /* the kernel does not start without */
+        .has_1gib = (insn_cpuid(CPUID_MORE, 0).edx & CPUID_EDX_1GIB) != 0,
+        .has_global = (insn_read_cr4() & INSN_CR4_PGE) != 0,
+        .has_pat = (insn_cpuid(1, 0).edx & CPUID_EDX_PAT) != 0,
+    };
+
+    if (last >= CPUID_ADDRESSES)
+        features.phys_bits = insn_cpuid(CPUID_ADDRESSES, 0).eax & 0xff;
+    return features;
 }

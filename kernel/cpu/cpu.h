@@ -16,4 +16,7 @@ void cpu_init(void);
 /* How many levels the page tables have that are in use. */
 enum cairn_paging_mode cpu_paging_mode(void);
 
+/* What this CPU can do with page tables. */
+struct cairn_paging_features cpu_paging_features(void);
+
 #endif

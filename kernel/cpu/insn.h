@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 /* Bits of CR4: Intel SDM vol. 3A, "Control Registers". */
+#define INSN_CR4_PGE  ((uintptr_t)1 << 7)
 #define INSN_CR4_UMIP ((uintptr_t)1 << 11)
 #define INSN_CR4_LA57 ((uintptr_t)1 << 12)
 #define INSN_CR4_SMEP ((uintptr_t)1 << 20)

@@ -5,6 +5,7 @@
  * SOURCE Intel SDM vol. 3A, "Determination of Access Rights", "Page-Fault
  *        Exceptions".
  */
+#include "cpu/cpu.h"
 #include "cpu/descriptors.h"
 #include "cpu/insn.h"
 #include "kernel/space.h"
@@ -86,7 +87,7 @@ static void compare(const struct cairn_mapping *mapping)
     if (!mapping->is_mapped)
         return;
     while (done < mapping->bytes) {
-        CHECK(cairn_ptwalk(space_mode(), compared,
+        CHECK(cairn_ptwalk(cpu_paging_mode(), compared,
                            cairn_va_make(mapping->start.value + done), steps,
                            &other) > 0);
         CHECK(other.is_mapped);
@@ -305,7 +306,7 @@ CAIRN_TEST(D2_live_reserved_bits_fault)
     va = space.kernel_base;
     phys = space_alloc(0);
     space_map(va, phys, PAGE, CAIRN_PAGE_WRITE);
-    count = cairn_ptwalk(space_mode(), cairn_pagetable_root(&space.table),
+    count = cairn_ptwalk(cpu_paging_mode(), cairn_pagetable_root(&space.table),
                          cairn_va_make(va), steps, &mapping);
     entry = (volatile uint64_t *)space_window(steps[count - 1].entry_at.value);
     if (space.table.config.features.phys_bits <= 51) {
@@ -442,7 +443,7 @@ static void expect_user(uint64_t va, bool is_user)
     struct cairn_ptwalk_step steps[CAIRN_PTWALK_STEPS];
     struct cairn_mapping mapping;
     unsigned count =
-        cairn_ptwalk(space_mode(), cairn_pagetable_root(&space.table),
+        cairn_ptwalk(cpu_paging_mode(), cairn_pagetable_root(&space.table),
                      cairn_va_make(va), steps, &mapping);
 
     CHECK(mapping.is_mapped);

@@ -106,20 +106,15 @@ static enum cairn_memory_kind kind_at(uint64_t phys)
 
 /* ---- Who owns what ------------------------------------------------------- */
 
-/*
- * A table must lie in memory of the loader, which is not reclaimed because it
- * is pinned, or come from the early allocator.
- */
+/* A table is a frame that was allocated as one. */
 static bool is_table_owned(uint64_t phys)
 {
     struct cairn_frame_info info =
         cairn_frames_info(&kernel.frames, cairn_pfn_of(cairn_phys_make(phys)));
 
-    if (kind_at(phys) == CAIRN_MEMORY_LOADER)
-        return info.usage == CAIRN_FRAME_ABSENT;
     return kind_at(phys) == CAIRN_MEMORY_USABLE &&
            info.usage == CAIRN_FRAME_ALLOCATED &&
-           info.owner == CAIRN_OWNER_BOOT;
+           info.owner == CAIRN_OWNER_TABLE;
 }
 
 CAIRN_TEST(A7_live_page_tables_are_never_handed_out)

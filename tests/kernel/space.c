@@ -4,54 +4,15 @@
  * HOW    Whatever the tables in CR3 map is mapped again, contiguous stretches
  *        in one call.  The library refuses pages that are writable and
  *        executable, so a copy of the whole proves that there are none.
- *
- * SOURCE Intel SDM vol. 2A, "CPUID - CPU Identification".
  */
 #include "kernel/space.h"
 
+#include "cpu/cpu.h"
 #include "cpu/insn.h"
 
-#define FRAMES           (&kernel.frames)
-#define MSR_PAT          0x277u
-#define CR4_PGE          ((uintptr_t)1 << 7)
-#define CPUID_EXTENDED   0x80000000u
-#define CPUID_FEATURES   0x80000001u
-#define CPUID_ADDRESSES  0x80000008u
-#define CPUID_EDX_1GIB   (1u << 26)
-#define CPUID_EDX_PAT    (1u << 16) /* of leaf 1 */
-#define PHYS_BITS_BEFORE 36         /* of CPUs that do not say */
+#define FRAMES (&kernel.frames)
 
 struct space space;
-
-/* ---- The CPU ------------------------------------------------------------- */
-
-enum cairn_paging_mode space_mode(void)
-{
-    return (insn_read_cr4() & INSN_CR4_LA57) != 0 ? CAIRN_PAGING_5LEVEL
-                                                  : CAIRN_PAGING_4LEVEL;
-}
-
-struct cairn_paging_features space_features(void)
-{
-    uint32_t last = insn_cpuid(CPUID_EXTENDED, 0).eax;
-    struct cairn_paging_features features = {
-        .phys_bits = PHYS_BITS_BEFORE,
-        .has_nx = true, /* the kernel does not start without */
-        .has_1gib = (insn_cpuid(CPUID_FEATURES, 0).edx & CPUID_EDX_1GIB) != 0,
-        .has_global = (insn_read_cr4() & CR4_PGE) != 0,
-        .has_pat = (insn_cpuid(1, 0).edx & CPUID_EDX_PAT) != 0,
-    };
-
-    if (last >= CPUID_ADDRESSES)
-        features.phys_bits = insn_cpuid(CPUID_ADDRESSES, 0).eax & 0xff;
-    return features;
-}
-
-static void set_pat(uint64_t value)
-{
-    if (space.table.config.features.has_pat)
-        insn_write_msr(MSR_PAT, value);
-}
 
 /* ---- Frames -------------------------------------------------------------- */
 
@@ -105,7 +66,7 @@ volatile uint8_t *space_window(uint64_t phys)
 
 static uint64_t half_bytes(void)
 {
-    return (uint64_t)1 << (space_mode() == CAIRN_PAGING_5LEVEL ? 56 : 47);
+    return (uint64_t)1 << (cpu_paging_mode() == CAIRN_PAGING_5LEVEL ? 56 : 47);
 }
 
 void space_visit(cairn_phys root,
@@ -116,7 +77,7 @@ void space_visit(cairn_phys root,
     uint64_t va = 0;
 
     do {
-        CHECK(cairn_ptwalk(space_mode(), root, cairn_va_make(va), steps,
+        CHECK(cairn_ptwalk(cpu_paging_mode(), root, cairn_va_make(va), steps,
                            &mapping) > 0);
         visit(&mapping);
         va += mapping.bytes;
@@ -161,16 +122,15 @@ static void copy(const struct cairn_mapping *mapping)
 
 static void leave(void)
 {
-    cairn_pagetable_leave(space.former);
-    set_pat(space.former_pat);
+    cairn_pagetable_activate(&kernel.table);
     cairn_pagetable_destroy(&space.table);
 }
 
 static void init_table(void)
 {
     const struct cairn_pagetable_config config = {
-        .mode = space_mode(),
-        .features = space_features(),
+        .mode = cpu_paging_mode(),
+        .features = cpu_paging_features(),
         .source = {alloc_table, alloc_table, NULL},
         .release = release_table,
         .window = &kernel.window,
@@ -183,12 +143,13 @@ static void init_table(void)
 
 void space_start(void)
 {
-    bool has_5_levels = space_mode() == CAIRN_PAGING_5LEVEL;
+    bool has_5_levels = cpu_paging_mode() == CAIRN_PAGING_5LEVEL;
 
     if ((insn_read_cr4() & INSN_CR4_SMAP) != 0)
         insn_clac();
-    if (cairn_pagetable_active() != NULL)
+    if (cairn_pagetable_active() == &space.table)
         leave();
+    CHECK(cairn_pagetable_active() == &kernel.table);
     space.frames_free = free_now();
     space.former = cairn_phys_make(insn_read_cr3());
     space.kernel_base = has_5_levels ? 0xff10000000000000 : 0xffffa00000000000;
@@ -197,8 +158,6 @@ void space_start(void)
     pending.bytes = 0;
     space_visit(space.former, copy);
     map_pending();
-    space.former_pat = insn_read_msr(MSR_PAT);
-    set_pat(CAIRN_PAGING_PAT);
     cairn_pagetable_activate(&space.table);
 }
 
@@ -246,7 +205,7 @@ struct cairn_mapping space_look(uint64_t va)
     cairn_phys phys = {0};
 
     CHECK(cairn_map_look(&space.table, cairn_va_make(va), &mapping));
-    CHECK(cairn_ptwalk(space_mode(), cairn_phys_make(insn_read_cr3()),
+    CHECK(cairn_ptwalk(cpu_paging_mode(), cairn_phys_make(insn_read_cr3()),
                        cairn_va_make(va), steps, &by_cpu) > 0);
     CHECK_EQ(mapping.is_mapped, by_cpu.is_mapped);
     CHECK_EQ(mapping.is_mapped,

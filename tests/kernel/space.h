@@ -3,7 +3,7 @@
  *
  *   space_start();     a copy of what is mapped, active on this CPU
  *   ...                map, unmap and touch through `space.table`
- *   space_end();       the former tables again, every frame is back
+ *   space_end();       the kernel's own tables again, every frame is back
  *
  * A test that fails in between leaves it active; the next space_start() cleans
  * up first.
@@ -19,18 +19,13 @@
 
 struct space {
     struct cairn_pagetable table;
-    cairn_phys former;    /* root of the tables that the boot has left */
+    cairn_phys former;    /* root of the kernel's own tables */
     uint64_t kernel_base; /* free addresses for kernel pages, 1 GiB-aligned, */
     uint64_t user_base;   /* and for user pages: some GiB each */
-    uint64_t former_pat;  /* the register as it was */
     uint64_t frames_free; /* before it began */
 };
 
 extern struct space space;
-
-/* Of the CPU that this runs on. */
-enum cairn_paging_mode space_mode(void);
-struct cairn_paging_features space_features(void);
 
 void space_start(void);
 void space_end(void);
