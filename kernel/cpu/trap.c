@@ -10,11 +10,11 @@
 #include "cpu/backtrace.h"
 #include "cpu/cpu.h"
 #include "cpu/descriptors.h"
+#include "cpu/fault.h"
 #include "cpu/insn.h"
 #include "cpu/probe.h"
 #include "cpu/symbols.h"
 #include "platform.h"
-#include <cairn/fault.h>
 #include <cairn/format.h>
 #include <cairn/map.h>
 #include <stdbool.h>
@@ -168,11 +168,21 @@ static void report(const struct trap_frame *frame)
     print_stack(frame);
 }
 
+static bool resolve(const struct trap_frame *frame)
+{
+    const struct cairn_fault fault = {{insn_read_cr2()},
+                                      (uint32_t)frame->error_code};
+
+    return fault_resolve(&fault, frame->rip);
+}
+
 void trap_handle(struct trap_frame *frame)
 {
     static bool is_reporting;
     const struct exception *exception = exception_of(frame->vector);
 
+    if (frame->vector == VECTOR_PAGE_FAULT && resolve(frame))
+        return;
     if (probe_catch(frame))
         return;
     if (is_reporting)

@@ -33,8 +33,8 @@ struct trap_frame {
 };
 
 /*
- * Called by entry.S with interrupts off.  Ends a probe (probe.h), else reports
- * the exception and panics.
+ * Called by entry.S with interrupts off.  Resolves a page fault (fault.h), or
+ * ends a probe (probe.h), else reports the exception and panics.
  */
 void trap_handle(struct trap_frame *frame);
 
