@@ -130,8 +130,8 @@ unsigned cairn_layout_depth(const struct cairn_layout_range *range);
 
 /*
  * How hard its place is to guess, in hundredths of a bit, rounded down: the
- * logarithm to base 2 of `places`.  What is inside of a range that slides has
- * none of its own.
+ * logarithm to base 2 of `places`.  Less, if what was drawn can be guessed.
+ * What is inside of a range that slides has none of its own.
  */
 unsigned cairn_layout_entropy(const struct cairn_layout_range *range);
 
