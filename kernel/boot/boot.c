@@ -36,7 +36,6 @@
     (CAIRN_MEMORY_ALL_KINDS & ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_RESERVED) &  \
      ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_MMIO) &                               \
      ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_FRAMEBUFFER))
-#define SCREEN_BYTES_MAX (256 * CAIRN_MIB)
 
 /* Page tables: Intel SDM vol. 3A, "4-Level Paging and 5-Level Paging". */
 #define ENTRY_COUNT   512
@@ -169,7 +168,7 @@ static void map_screen(struct boot_tables *tables)
     uint64_t start = screen->base.value & ~mask;
     uint64_t end = (screen->base.value + screen->bytes + mask) & ~mask;
 
-    if (screen->is_present && end - start <= SCREEN_BYTES_MAX)
+    if (screen->is_present && end - start <= KERNEL_SCREEN_BYTES_MAX)
         map(tables, KERNEL_FRAMEBUFFER_BASE, cairn_phys_range_make(start, end),
             BOOT_TABLES_WRITABLE | BOOT_TABLES_GLOBAL);
 }
@@ -245,6 +244,16 @@ static void pin_loader(const struct cairn_handoff *handoff)
     pin_range_at(&pins, handoff->ranges[handoff->range_count - 1].start);
 }
 
+/* The loader has mapped the whole buffer of the map, which is one range. */
+static uint64_t map_buffer_bytes(const struct cairn_handoff *handoff)
+{
+    for (size_t i = 0; i < handoff->range_count; i++) {
+        if (handoff->ranges[i].start == handoff->map_base)
+            return handoff->ranges[i].bytes;
+    }
+    return handoff->map_bytes;
+}
+
 /* ---- The two ways in ----------------------------------------------------- */
 
 static void start_kernel(void)
@@ -254,7 +263,7 @@ static void start_kernel(void)
     require(cairn_window_cover(&kernel.window, &kernel.boot.map, WINDOW_KINDS,
                                kernel.window_ranges, KERNEL_WINDOW_RANGES),
             "window");
-    if (screen->is_present && screen->bytes <= SCREEN_BYTES_MAX)
+    if (screen->is_present && screen->bytes <= KERNEL_SCREEN_BYTES_MAX)
         console_attach_screen(
             screen, (void *)(KERNEL_FRAMEBUFFER_BASE +
                              (screen->base.value & (CAIRN_FRAME_SIZE - 1))));
@@ -304,6 +313,7 @@ void boot_from_uefi(uint64_t handoff_phys)
     require(cairn_boot_from_handoff(handoff, &kernel.boot), "hand-off");
     kernel.map_window =
         CAIRN_HANDOFF_MAP_WINDOW + (handoff->map_base & (CAIRN_FRAME_SIZE - 1));
+    kernel.map_window_bytes = map_buffer_bytes(handoff);
     kernel.map_window_entries = handoff->map_entries;
     kernel.map_window_stride = handoff->map_descriptor_bytes;
     start_library();
