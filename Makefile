@@ -155,7 +155,8 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 HOST_INCLUDES := $(INCLUDES) -Itests -Ikernel -I.
 HOST_SOURCES := $(LIB_SOURCES) $(sort $(wildcard sim/*.c)) $(TEST_SOURCES) \
                 $(sort $(wildcard tests/host/*.c)) tests/harness/host.c \
-                boot/elf.c boot/tables.c kernel/monitor/editor.c
+                boot/elf.c boot/tables.c kernel/monitor/editor.c \
+                $(sort $(wildcard kernel/systems/*.c))
 
 CC_host64 := clang -m64
 CC_host32 := gcc -m32

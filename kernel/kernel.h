@@ -6,7 +6,9 @@
 
 #include <cairn/boot.h>
 #include <cairn/early.h>
+#include <cairn/entropy.h>
 #include <cairn/frames.h>
+#include <cairn/layout.h>
 #include <cairn/paging.h>
 #include <cairn/window.h>
 
@@ -23,10 +25,16 @@ struct kernel {
     struct cairn_window window;
     struct cairn_phys_range window_ranges[KERNEL_WINDOW_RANGES];
     uintptr_t map_window;        /* UEFI: where its memory map is visible */
+    uint64_t map_window_bytes;   /* of what is mapped there */
     uint64_t map_window_entries; /* descriptors there; 0 without UEFI */
     uint32_t map_window_stride;  /* bytes from one to the next */
-    bool may_exit_qemu;          /* option exit=debug */
-    bool holds_at_end;           /* option hold */
+    struct cairn_entropy entropy;
+    struct cairn_layout layout;
+    bool has_fixed_layout; /* option nokaslr */
+    bool has_seed;         /* option seed=N */
+    uint64_t seed;
+    bool may_exit_qemu; /* option exit=debug */
+    bool holds_at_end;  /* option hold */
 };
 
 extern struct kernel kernel;
@@ -36,7 +44,6 @@ extern struct kernel kernel;
 /* Where physical memory and the screen are mapped. */
 #define KERNEL_WINDOW_BASE      0xffff800000000000u
 #define KERNEL_FRAMEBUFFER_BASE 0xffffffff90000000u
-
 #define KERNEL_SCREEN_BYTES_MAX (256 * CAIRN_MIB)
 
 /* The image: code, constants, data; whole pages (kernel.ld). */

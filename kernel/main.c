@@ -6,6 +6,8 @@
  *   exit=debug   report the end to QEMU's device isa-debug-exit
  *   hold         stop at the end and keep the screen
  *   la57=on      5 levels of page tables, if the CPU can; PVH only (entry.S)
+ *   nokaslr      everything that could be at a random address is at a fixed one
+ *   seed=N       the same random numbers each time
  *   engine=NAME  how frames are found: tree (default), bitmap, freelist
  *
  * Unknown options are ignored: boot loaders add their own.  Commands are run as
@@ -15,6 +17,7 @@
 #include "console/console.h"
 #include "cpu/insn.h"
 #include "kernel.h"
+#include "layout.h"
 #include "machine.h"
 #include "monitor/monitor.h"
 #include "monitor/text.h"
@@ -128,12 +131,26 @@ static void take_engine(const char *text, size_t length)
                    (int)length, text);
 }
 
+/* A number, else numbers stay random. */
+static void take_seed(const char *text, size_t length)
+{
+    char number[32];
+    cairn_format(number, sizeof number, "%.*s", (int)length, text);
+    kernel.has_seed = text_read_number(number, &kernel.seed);
+    if (!kernel.has_seed)
+        console_printf("[cairn] seed=%s: that is no number\n", number);
+}
+
 static void take_option(const char *text, size_t length)
 {
     if (is_word(text, length, "exit=debug"))
         kernel.may_exit_qemu = true;
     else if (is_word(text, length, "hold"))
         kernel.holds_at_end = true;
+    else if (is_word(text, length, "nokaslr"))
+        kernel.has_fixed_layout = true;
+    else if (text_begins_with(text, "seed=", 5))
+        take_seed(text + 5, length - 5);
     else if (text_begins_with(text, "engine=", 7))
         take_engine(text + 7, length - 7);
 }
@@ -173,6 +190,7 @@ CAIRN_NORETURN void kernel_main(void)
     const char *commands = take_options(kernel.boot.command_line);
     greet();
     print_memory();
+    layout_start();
     start_frames();
     tables_start();
     print_early();

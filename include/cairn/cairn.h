@@ -1,13 +1,14 @@
 /*
  * cairn/cairn.h - everything, for those who do not want to choose.
  *
- * words       types, status, format, version, compiler
+ * words       types, status, format, version, compiler, entropy
  * the host    platform (what a kernel must supply), lock
  * boot        boot, handoff (what loaders say), memmap, init
  * memory      early, frames (physical frames), source, dma
  * paging      paging (cursors), map (one call for one change), window,
  *             temporary, physmap (where physical memory is reachable), ptwalk
  *             (the way to an address)
+ * spaces      ranges (what is where, and room), layout (a kernel's addresses)
  * to look at  report
  */
 #ifndef CAIRN_CAIRN_H
@@ -17,10 +18,12 @@
 #include <cairn/compiler.h>
 #include <cairn/dma.h>
 #include <cairn/early.h>
+#include <cairn/entropy.h>
 #include <cairn/format.h>
 #include <cairn/frames.h>
 #include <cairn/handoff.h>
 #include <cairn/init.h>
+#include <cairn/layout.h>
 #include <cairn/lock.h>
 #include <cairn/map.h>
 #include <cairn/memmap.h>
@@ -28,6 +31,7 @@
 #include <cairn/physmap.h>
 #include <cairn/platform.h>
 #include <cairn/ptwalk.h>
+#include <cairn/ranges.h>
 #include <cairn/report.h>
 #include <cairn/source.h>
 #include <cairn/status.h>

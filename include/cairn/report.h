@@ -17,6 +17,7 @@
 
 #include <cairn/early.h>
 #include <cairn/frames.h>
+#include <cairn/layout.h>
 #include <cairn/memmap.h>
 
 CAIRN_BEGIN_DECLS
@@ -89,6 +90,16 @@ struct cairn_picture {
 void cairn_report_frames_picture(const struct cairn_frames *frames,
                                  const struct cairn_picture *picture,
                                  const struct cairn_sink *sink);
+
+/* ---- Layout -------------------------------------------------------------- */
+
+/*
+ * Mode, ranges in the order of addresses with first and last byte, size and
+ * entropy in bits (a dash: its place was not drawn); names of ranges that are
+ * inside of others stand further right.
+ */
+void cairn_report_layout(const struct cairn_layout *layout,
+                         const struct cairn_sink *sink);
 
 CAIRN_END_DECLS
 

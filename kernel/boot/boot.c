@@ -240,6 +240,16 @@ static void pin_loader(const struct cairn_handoff *handoff)
     pin_range_at(&pins, handoff->ranges[handoff->range_count - 1].start);
 }
 
+/* The loader has mapped the whole buffer of the map, which is one range. */
+static uint64_t map_buffer_bytes(const struct cairn_handoff *handoff)
+{
+    for (size_t i = 0; i < handoff->range_count; i++) {
+        if (handoff->ranges[i].start == handoff->map_base)
+            return handoff->ranges[i].bytes;
+    }
+    return handoff->map_bytes;
+}
+
 /* ---- The two ways in ----------------------------------------------------- */
 
 static void start_kernel(void)
@@ -299,6 +309,7 @@ void boot_from_uefi(uint64_t handoff_phys)
     require(cairn_boot_from_handoff(handoff, &kernel.boot), "hand-off");
     kernel.map_window =
         CAIRN_HANDOFF_MAP_WINDOW + (handoff->map_base & (CAIRN_FRAME_SIZE - 1));
+    kernel.map_window_bytes = map_buffer_bytes(handoff);
     kernel.map_window_entries = handoff->map_entries;
     kernel.map_window_stride = handoff->map_descriptor_bytes;
     start_library();

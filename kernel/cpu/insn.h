@@ -4,6 +4,7 @@
 #ifndef KERNEL_CPU_INSN_H
 #define KERNEL_CPU_INSN_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Bits of CR4: Intel SDM vol. 3A, "Control Registers". */
@@ -123,6 +124,14 @@ static inline uint64_t insn_read_tsc(void)
     uint32_t high;
     __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
     return (uint64_t)high << 32 | low;
+}
+
+/* RDRAND, one try.  Only with CPUs that have it. */
+static inline bool insn_random(uintptr_t *out)
+{
+    bool is_good;
+    __asm__ volatile("rdrand %0" : "=r"(*out), "=@ccc"(is_good));
+    return is_good;
 }
 
 static inline uint64_t insn_read_msr(uint32_t msr)

@@ -15,6 +15,7 @@
 #include "space/ranges.h"
 
 #include "base/bits.h"
+#include "base/random.h"
 
 #define DRAWS 64
 
@@ -203,23 +204,6 @@ uint64_t cairn_ranges_count_fits(const struct cairn_ranges *ranges,
 
 /* ---- At random ----------------------------------------------------------- */
 
-/* A number below `end`, each as likely as any other. */
-static uint64_t draw_below(uint64_t end, uint64_t (*draw)(void *context),
-                           void *context)
-{
-    uint64_t mask = end - 1;
-
-    for (unsigned i = 1; i < 64; i *= 2)
-        mask |= mask >> i;
-    for (unsigned i = 0; i < DRAWS; i++) {
-        uint64_t number = draw(context) & mask;
-
-        if (number < end)
-            return number;
-    }
-    return draw(context) & mask >> 1; /* whoever draws is broken */
-}
-
 static bool is_free(const struct cairn_ranges *ranges,
                     const struct search *search)
 {
@@ -246,14 +230,16 @@ enum cairn_status cairn_ranges_random_fit(const struct cairn_ranges *ranges,
         return CAIRN_NO_SPACE;
     first = search.found;
     for (unsigned i = 0; i < DRAWS && !is_found; i++) {
-        search.found = first + draw_below(places, draw, context) * search.align;
+        search.found =
+            first + cairn__draw_below(places, draw, context) * search.align;
         is_found = is_free(ranges, &search);
     }
     if (!is_found) {
         places = pass_places(ranges, &search, UINT64_MAX);
         if (places == 0)
             return CAIRN_NO_SPACE;
-        (void)pass_places(ranges, &search, draw_below(places, draw, context));
+        (void)pass_places(ranges, &search,
+                          cairn__draw_below(places, draw, context));
     }
     out->value = search.found << CAIRN_FRAME_SHIFT;
     return CAIRN_OK;

@@ -16,7 +16,7 @@ LAYERS = ("arch", "base", "memmap", "frames", "paging", "space", "heap", "report
 
 # include/cairn/<name>.h belongs to the layer.  A new public header is entered here.
 PUBLIC = {
-    "base": "types status platform config version compiler format lock source",
+    "base": "types status platform config version compiler format lock source entropy",
     "memmap": "memmap early boot handoff multiboot limine uefi",
     "frames": "frames dma",
     "paging": "window paging map temporary physmap ptwalk",

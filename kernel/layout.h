@@ -1,0 +1,14 @@
+/*
+ * layout.h - what lies where in the running kernel.
+ */
+#ifndef KERNEL_LAYOUT_H
+#define KERNEL_LAYOUT_H
+
+/*
+ * Seed kernel.entropy and make kernel.layout, as the options say.  What the
+ * boot has mapped is there already; areas and stacks get a random place.
+ * Panics if the boot has mapped what does not fit together.
+ */
+void layout_start(void);
+
+#endif
