@@ -10,6 +10,7 @@
 #include <cairn/frames.h>
 #include <cairn/layout.h>
 #include <cairn/paging.h>
+#include <cairn/stack.h>
 #include <cairn/window.h>
 
 /* Stretches of memory that the window can know. */
@@ -21,7 +22,10 @@ struct kernel {
     struct cairn_early_stats early_stats; /* what it was like then */
     struct cairn_frames frames;
     struct cairn_frames_config frames_config;
-    struct cairn_pagetable table; /* its own; in use since tables_start */
+    struct cairn_pagetable table;   /* its own; in use since tables_start */
+    struct cairn_areas areas;       /* places for whatever is to be mapped */
+    struct cairn_areas stack_areas; /* the same, of stacks */
+    struct cairn_stacks stacks;
     struct cairn_window window;
     struct cairn_phys_range window_ranges[KERNEL_WINDOW_RANGES];
     uintptr_t map_window;        /* UEFI: where its memory map is visible */

@@ -22,6 +22,7 @@
 #include "monitor/monitor.h"
 #include "monitor/text.h"
 #include "platform.h"
+#include "stacks.h"
 #include "tables.h"
 #include <cairn/format.h>
 #include <cairn/report.h>
@@ -184,10 +185,22 @@ static void start_frames(void)
                      cairn_status_text(status));
 }
 
+/* Commands of the command line; NULL: there are none. */
+static const char *commands;
+
+/* On a stack with guards. */
+static void run(void)
+{
+    if (commands != NULL)
+        machine_poweroff(monitor_run(commands) == 0);
+    console_printf("Type 'help' for the list of commands.\n");
+    monitor_interactive();
+}
+
 CAIRN_NORETURN void kernel_main(void)
 {
     kernel.frames_config = cairn_frames_config_default();
-    const char *commands = take_options(kernel.boot.command_line);
+    commands = take_options(kernel.boot.command_line);
     greet();
     print_memory();
     layout_start();
@@ -197,8 +210,6 @@ CAIRN_NORETURN void kernel_main(void)
     print_frames();
     print_window();
     print_protection();
-    if (commands != NULL)
-        machine_poweroff(monitor_run(commands) == 0);
-    console_printf("Type 'help' for the list of commands.\n");
-    monitor_interactive();
+    stacks_start();
+    stacks_enter(run);
 }

@@ -9,23 +9,38 @@
 
 #include "console/console.h"
 #include "cpu/symbols.h"
+#include "kernel.h"
 
 #define FRAMES_MAX 8
-
-extern const char kernel_rodata_end[];
-extern const char kernel_image_end[];
 
 struct stack_frame {
     uintptr_t caller;
     uintptr_t return_address;
 };
 
+static bool is_inside(uint64_t address, uint64_t bytes, uint64_t start,
+                      uint64_t end)
+{
+    return address >= start && address < end && bytes <= end - address;
+}
+
+static bool is_in_stack(uint64_t address, uint64_t bytes)
+{
+    struct cairn_stack stack;
+    enum cairn_area_part part;
+
+    return kernel.stacks.areas != NULL &&
+           cairn_stacks_find(&kernel.stacks, cairn_va_make(address), &stack,
+                             &part) &&
+           is_inside(address, bytes, stack.bottom.value, stack.top.value);
+}
+
 bool backtrace_is_readable(uint64_t address, uint64_t bytes)
 {
-    uint64_t end = (uintptr_t)kernel_image_end;
-
-    return address >= (uintptr_t)kernel_rodata_end && address < end &&
-           bytes <= end - address && address % sizeof(uintptr_t) == 0;
+    return address % sizeof(uintptr_t) == 0 &&
+           (is_inside(address, bytes, (uintptr_t)kernel_rodata_end,
+                      (uintptr_t)kernel_image_end) ||
+            is_in_stack(address, bytes));
 }
 
 void backtrace_print(uintptr_t frame)

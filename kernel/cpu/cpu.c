@@ -18,7 +18,6 @@
 #include <stdint.h>
 
 #define STACK_BYTES    16384
-#define STACK_COUNT    5
 #define GATE_INTERRUPT 0x8e00u /* present, ring 0, interrupt gate */
 #define SEGMENT_CODE   0x00af9b000000ffffu
 #define SEGMENT_DATA   0x00cf93000000ffffu
@@ -63,7 +62,8 @@ struct CAIRN_PACKED table_register {
 };
 
 /* The first one for what comes from ring 3, then interrupt stacks 1 .. 4. */
-static uint8_t stacks[STACK_COUNT][STACK_BYTES] __attribute__((aligned(16)));
+static uint8_t stacks[CPU_STACK_COUNT][STACK_BYTES]
+    __attribute__((aligned(16)));
 static struct task_state task_state;
 static uint64_t segments[SEGMENT_COUNT];
 static struct gate gates[VECTOR_COUNT] __attribute__((aligned(16)));
@@ -159,13 +159,28 @@ static void set_protection(void)
         insn_clac();
 }
 
+void cpu_set_stack(unsigned number, uint64_t top)
+{
+    if (number == 0)
+        task_state.ring_stack[0] = top;
+    else
+        task_state.interrupt_stack[number - 1] = top;
+}
+
+const char *cpu_stack_name(unsigned number)
+{
+    static const char *const names[CPU_STACK_COUNT] = {"ring 3", "#DF", "NMI",
+                                                       "#MC", "#PF"};
+
+    return number < CPU_STACK_COUNT ? names[number] : "?";
+}
+
 void cpu_init(void)
 {
     struct table_register table = {sizeof(gates) - 1, (uintptr_t)gates};
 
-    task_state.ring_stack[0] = stack_end(0);
-    for (unsigned i = 1; i < STACK_COUNT; i++)
-        task_state.interrupt_stack[i - 1] = stack_end(i);
+    for (unsigned i = 0; i < CPU_STACK_COUNT; i++)
+        cpu_set_stack(i, stack_end(i));
     task_state.io_map = sizeof(task_state);
     set_segments();
     load_segments();

@@ -13,6 +13,18 @@
  */
 void cpu_init(void);
 
+/*
+ * Stacks that the CPU switches to by itself: 0 for what comes from ring 3, the
+ * others for exceptions that cannot trust the current one.
+ */
+#define CPU_STACK_COUNT 5
+
+/* From now on, that one begins at `top`. */
+void cpu_set_stack(unsigned number, uint64_t top);
+
+/* Whose it is: "#PF". */
+const char *cpu_stack_name(unsigned number);
+
 /* How many levels the page tables have that are in use. */
 enum cairn_paging_mode cpu_paging_mode(void);
 

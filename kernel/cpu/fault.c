@@ -7,11 +7,13 @@
 
 #include "cpu/cpu.h"
 #include "cpu/insn.h"
+#include "kernel.h"
 
 /* Spurious faults in a row at one place: the tables do not tell the cause. */
 #define REPEATS_MAX 16
 
 static uint64_t counts[CAIRN_CAUSE_COUNT];
+static uint64_t filled;
 
 static struct {
     uint64_t address;
@@ -28,13 +30,35 @@ static bool is_new(uint64_t address, uint64_t rip)
     return ++repeated.count < REPEATS_MAX;
 }
 
+/* A page of a lazy area gets its frame. */
+static bool fill(const struct cairn_fault *fault)
+{
+    unsigned access =
+        ((fault->error & CAIRN_FAULT_WRITE) != 0 ? CAIRN_PAGE_WRITE : 0) |
+        ((fault->error & CAIRN_FAULT_FETCH) != 0 ? CAIRN_PAGE_EXEC : 0) |
+        ((fault->error & CAIRN_FAULT_USER) != 0 ? CAIRN_PAGE_USER : 0);
+    bool is_filled =
+        kernel.areas.table != NULL &&
+        cairn_area_fault(&kernel.areas, fault->address, access) == CAIRN_OK;
+
+    filled += is_filled;
+    return is_filled;
+}
+
 bool fault_resolve(const struct cairn_fault *fault, uint64_t rip)
 {
     enum cairn_fault_cause cause = cairn_fault_cause(
         cpu_paging_mode(), cairn_phys_make(insn_read_cr3()), fault, NULL);
 
     counts[cause]++;
+    if (cause == CAIRN_CAUSE_NOT_MAPPED)
+        return fill(fault);
     return cause == CAIRN_CAUSE_SPURIOUS && is_new(fault->address.value, rip);
+}
+
+uint64_t fault_filled(void)
+{
+    return filled;
 }
 
 uint64_t fault_count(enum cairn_fault_cause cause)

@@ -7,13 +7,17 @@
 #include <cairn/fault.h>
 
 /*
- * True: go on where it was raised.  That is so for spurious faults: another CPU
- * has mapped or allowed it meanwhile, or this one had cached less.  One that
- * comes again and again at the same place is none.
+ * True: go on where it was raised.  That is so for pages of lazy areas, which
+ * get a frame, and for spurious faults: another CPU has mapped or allowed it
+ * meanwhile, or this one had cached less.  One that comes again and again at
+ * the same place is none.
  */
 bool fault_resolve(const struct cairn_fault *fault, uint64_t rip);
 
 /* How many of them there were, those of probes included. */
 uint64_t fault_count(enum cairn_fault_cause cause);
+
+/* How many have got a frame. */
+uint64_t fault_filled(void);
 
 #endif

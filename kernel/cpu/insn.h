@@ -167,4 +167,17 @@ static inline struct insn_cpuid insn_cpuid(uint32_t leaf, uint32_t subleaf)
     return r;
 }
 
+/* Go on in `entry` with another stack; nobody comes back. */
+static inline _Noreturn void insn_enter_stack(uint64_t top, void (*entry)(void))
+{
+    __asm__ volatile("mov %0, %%rsp\n\t"
+                     "xor %%ebp, %%ebp\n\t"
+                     "call *%1\n\t"
+                     "ud2"
+                     :
+                     : "r"(top), "r"(entry)
+                     : "memory");
+    __builtin_unreachable();
+}
+
 #endif

@@ -14,6 +14,7 @@
 #include "cpu/insn.h"
 #include "cpu/probe.h"
 #include "cpu/symbols.h"
+#include "kernel.h"
 #include "platform.h"
 #include <cairn/format.h>
 #include <cairn/map.h>
@@ -79,6 +80,24 @@ static void print_cause(uint64_t address, uint64_t error)
                        cairn_mapping_text(&page, text));
 }
 
+/* What lies there: an area or a stack, or its guard. */
+static void print_place(uint64_t address)
+{
+    static const char *const parts[] = {"in", "guard below", "guard above"};
+    struct cairn_area_info area;
+    const cairn_va at = cairn_va_make(address);
+
+    if (kernel.stacks.areas == NULL ||
+        (!cairn_areas_find(&kernel.stack_areas, at, &area) &&
+         !cairn_areas_find(&kernel.areas, at, &area)))
+        return;
+    console_printf("  place     %s %s '%s', 0x%llx to 0x%llx\n",
+                   parts[area.part],
+                   area.kind == CAIRN_AREA_STACK ? "stack" : "area", area.name,
+                   (unsigned long long)area.start.value,
+                   (unsigned long long)(area.start.value + area.bytes - 1));
+}
+
 static void print_page_fault(uint64_t error)
 {
     console_printf("  address   0x%016llx\n",
@@ -94,6 +113,7 @@ static void print_page_fault(uint64_t error)
                    (error & 0x40) != 0 ? ", shadow stack" : "",
                    (error & 0x8000) != 0 ? ", SGX" : "");
     print_cause(insn_read_cr2(), error);
+    print_place(insn_read_cr2());
 }
 
 /* Error codes that name a segment selector. */

@@ -20,6 +20,8 @@ static int run_faults(int argc, char **argv)
                        cairn_fault_cause_text(cause));
         total += fault_count(cause);
     }
+    console_printf("  %10llu  have got a frame\n",
+                   (unsigned long long)fault_filled());
     console_printf("  %10llu  in all\n", (unsigned long long)total);
     return 0;
 }

@@ -46,6 +46,14 @@ static int execute_invalid(void)
     return 0;
 }
 
+/* Until the stack ends; the compiler must not make a loop of it. */
+static CAIRN_NOINLINE int recurse(volatile int depth)
+{
+    volatile int here = depth;
+
+    return depth == 0 ? 0 : recurse(depth - 1) + here;
+}
+
 static int read_byte(const volatile uint8_t *at)
 {
     console_printf("read 0x%02x, no fault\n", *at);
@@ -82,9 +90,13 @@ static int run_fault(int argc, char **argv)
         return divide();
     if (argc == 2 && text_is_equal(which, "invalid"))
         return execute_invalid();
-    return monitor_fail("fault: wants divide, invalid, read ADDRESS or write "
-                        "ADDRESS");
+    if (argc == 2 && text_is_equal(which, "overflow"))
+        return recurse(INT32_MAX);
+    return monitor_fail(
+        "fault: wants divide, invalid, overflow, read ADDRESS or "
+        "write ADDRESS");
 }
 
-MONITOR_COMMAND(fault, "divide | invalid | read ADDRESS | write ADDRESS",
+MONITOR_COMMAND(fault,
+                "divide | invalid | overflow | read ADDRESS | write ADDRESS",
                 "make the processor report an exception", run_fault)

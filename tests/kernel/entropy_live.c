@@ -71,6 +71,15 @@ CAIRN_TEST(J3_live_kernel_has_the_source_that_it_says)
 static unsigned strangers; /* leaves outside of the layout, in the lower half */
 static const struct cairn_layout_range *sliding[2];
 
+/* What is mapped there belongs to an area. */
+static void check_area(struct cairn_areas *areas, uint64_t va)
+{
+    struct cairn_area_info area;
+
+    CHECK(cairn_areas_find(areas, cairn_va_make(va), &area));
+    CHECK_EQ(area.part, CAIRN_AREA_BODY);
+}
+
 static void check_leaf(uint64_t va, uint64_t bytes)
 {
     const struct cairn_layout_range *range =
@@ -83,7 +92,10 @@ static void check_leaf(uint64_t va, uint64_t bytes)
     }
     CHECK(range != NULL);
     CHECK(va - range->span.start.value < range->span.bytes);
-    CHECK(range != sliding[0] && range != sliding[1]);
+    if (range == sliding[0])
+        check_area(&kernel.areas, va);
+    if (range == sliding[1])
+        check_area(&kernel.stack_areas, va);
 }
 
 /* All leaves below the table at `phys`, which maps addresses from `va` on. */

@@ -132,7 +132,10 @@ CAIRN_TEST(A7_live_kernel_image_and_stack_are_reserved)
 
     for (uint64_t at = image.start.value; at < image.end.value; at += 4096)
         CHECK_EQ(kind_at(at), CAIRN_MEMORY_KERNEL);
-    CHECK_EQ(kind_at(leaf_of(here) & ADDRESS), CAIRN_MEMORY_KERNEL);
+    CHECK_EQ(cairn_frames_info(&kernel.frames, cairn_pfn_of(cairn_phys_make(
+                                                   leaf_of(here) & ADDRESS)))
+                 .owner,
+             CAIRN_OWNER_STACK);
 }
 
 CAIRN_TEST(A7_live_frames_handed_out_are_ram)

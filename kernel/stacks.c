@@ -1,0 +1,62 @@
+/*
+ * stacks.c - the kernel's areas and stacks; see stacks.h.
+ *
+ * HOW    Areas and stacks lie in different ranges of the layout, each with a
+ *        place of its own.  The first stacks are in .bss: that of the boot,
+ *        and those of exceptions, until there are frames for better ones.
+ */
+#include "stacks.h"
+
+#include "cpu/cpu.h"
+#include "cpu/insn.h"
+#include "kernel.h"
+#include "platform.h"
+
+#define STACKS_THAT_WAIT 8
+
+static void require(enum cairn_status status, const char *what)
+{
+    if (status != CAIRN_OK)
+        kernel_panic("%s: %s", what, cairn_status_text(status));
+}
+
+static void start_areas(struct cairn_areas *areas, const char *range)
+{
+    const struct cairn_layout_range *where =
+        cairn_layout_find(&kernel.layout, range);
+
+    if (where == NULL)
+        kernel_panic("the layout has no place for %s", range);
+    require(cairn_areas_init(areas, where->span, &kernel.table, &kernel.frames),
+            range);
+}
+
+static struct cairn_stack make_stack(const char *name)
+{
+    struct cairn_stack stack;
+
+    require(cairn_stack_alloc(&kernel.stacks, 0, name, &stack), name);
+    return stack;
+}
+
+void stacks_start(void)
+{
+    const struct cairn_stacks_config config = {
+        .cache_limit = STACKS_THAT_WAIT,
+        .is_measured = true,
+        .draw = kernel.has_fixed_layout ? NULL : cairn_entropy_draw,
+        .context = &kernel.entropy,
+    };
+
+    start_areas(&kernel.areas, "areas");
+    start_areas(&kernel.stack_areas, "stacks");
+    require(cairn_stacks_init(&kernel.stacks, &kernel.stack_areas, &config),
+            "stacks");
+    for (unsigned i = 0; i < CPU_STACK_COUNT; i++)
+        cpu_set_stack(i, make_stack(cpu_stack_name(i)).top.value);
+}
+
+_Noreturn void stacks_enter(void (*entry)(void))
+{
+    insn_enter_stack(make_stack("kernel").top.value, entry);
+}

@@ -1,0 +1,18 @@
+/*
+ * stacks.h - the kernel's areas and stacks, where the layout has them.
+ */
+#ifndef KERNEL_STACKS_H
+#define KERNEL_STACKS_H
+
+#include <stdint.h>
+
+/*
+ * kernel.areas and kernel.stacks can be used from then on, and exceptions have
+ * stacks with guards.  Panics if memory runs out.
+ */
+void stacks_start(void);
+
+/* Go on in `entry` on a stack with guards; it does not return. */
+_Noreturn void stacks_enter(void (*entry)(void));
+
+#endif

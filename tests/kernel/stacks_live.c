@@ -1,0 +1,142 @@
+/*
+ * stacks_live.c - the kernel's stacks and areas: guards, and frames that come
+ * when they are touched.
+ */
+#include "cpu/cpu.h"
+#include "cpu/fault.h"
+#include "cpu/probe.h"
+#include "harness/test.h"
+#include "kernel.h"
+
+#define FRAMES (&kernel.frames)
+
+static uint64_t free_now(void)
+{
+    struct cairn_frames_stats stats;
+
+    cairn_frames_drain(FRAMES);
+    CHECK_EQ(cairn_frames_check(FRAMES), 0);
+    cairn_frames_stats(FRAMES, &stats);
+    return stats.free_frames;
+}
+
+static bool is_text(const char *one, const char *two)
+{
+    while (*one != '\0' && *one == *two) {
+        one++;
+        two++;
+    }
+    return *one == *two;
+}
+
+/* Neither end can be touched, and the guard tells whose it is. */
+static void check_guards(const struct cairn_area_info *stack)
+{
+    uint64_t below = stack->start.value - 1;
+    uint64_t above = stack->start.value + stack->bytes;
+    struct cairn_area_info guard;
+    struct probe_fault fault;
+    uint8_t value;
+
+    CHECK(!probe_write((uintptr_t)below, 1, &fault));
+    CHECK_EQ(fault.address, below);
+    CHECK(cairn_areas_find(&kernel.stack_areas, cairn_va_make(below), &guard));
+    CHECK_EQ(guard.part, CAIRN_AREA_GUARD_BELOW);
+    CHECK(is_text(guard.name, stack->name));
+    CHECK(!probe_read((uintptr_t)above, &value, &fault));
+    CHECK_EQ(fault.address, above);
+    CHECK(cairn_areas_find(&kernel.stack_areas, cairn_va_make(above), &guard));
+    CHECK_EQ(guard.part, CAIRN_AREA_GUARD_ABOVE);
+}
+
+CAIRN_TEST(H1_H3_live_this_code_runs_on_a_stack_with_guards)
+{
+    uint64_t here = (uintptr_t)__builtin_frame_address(0);
+    struct cairn_area_info stack;
+
+    CHECK(cairn_areas_find(&kernel.stack_areas, cairn_va_make(here), &stack));
+    CHECK_EQ(stack.part, CAIRN_AREA_BODY);
+    CHECK_EQ(stack.kind, CAIRN_AREA_STACK);
+    CHECK_EQ(stack.bytes, CAIRN_STACK_BYTES);
+    CHECK(is_text(stack.name, "kernel"));
+    check_guards(&stack);
+}
+
+/* All stacks of exceptions are there, by name. */
+CAIRN_TEST(H4_I3_live_stacks_of_exceptions_have_guards)
+{
+    unsigned named = 0;
+    struct cairn_area_info stack;
+    cairn_va at = {0};
+
+    while (cairn_areas_next(&kernel.stack_areas, at, &stack)) {
+        for (unsigned i = 0; i < CPU_STACK_COUNT; i++)
+            named += is_text(stack.name, cpu_stack_name(i));
+        check_guards(&stack);
+        at.value = stack.start.value + stack.bytes + stack.guard_above;
+    }
+    CHECK_EQ(named, CPU_STACK_COUNT);
+    CHECK_EQ(cairn_areas_check(&kernel.stack_areas), 0);
+}
+
+CAIRN_TEST(H2_live_stacks_come_and_go)
+{
+    uint64_t before;
+    struct cairn_stack stack;
+    uint64_t used;
+
+    (void)cairn_stacks_drain(&kernel.stacks);
+    before = free_now();
+    CHECK_EQ(cairn_stack_alloc(&kernel.stacks, 32 * CAIRN_KIB, "test", &stack),
+             CAIRN_OK);
+    CHECK_EQ(stack.top.value % 16, 0);
+    *(volatile uint64_t *)(uintptr_t)(stack.top.value - 4096) = 1;
+    CHECK_EQ(cairn_stack_used(&kernel.stacks, &stack, &used), CAIRN_OK);
+    CHECK_EQ(used, 4096);
+    CHECK_EQ(cairn_stack_free(&kernel.stacks, &stack), CAIRN_OK);
+    CHECK_EQ(cairn_stack_free(&kernel.stacks, &stack), CAIRN_DOUBLE_FREE);
+    CHECK(cairn_stacks_drain(&kernel.stacks) > 0);
+    CHECK(free_now() + 8 >= before); /* but for the books */
+}
+
+/* Twice as large as memory, touched here and there. */
+CAIRN_TEST(F21_I4_live_areas_may_be_larger_than_memory)
+{
+    struct cairn_frames_stats stats;
+    struct cairn_area_request request = {
+        .kind = CAIRN_AREA_LAZY,
+        .rights = CAIRN_PAGE_WRITE,
+        .owner = CAIRN_OWNER_KERNEL,
+        .name = "larger than memory",
+    };
+    uint64_t filled = fault_filled();
+    uint64_t before = free_now();
+    uint64_t aside = kernel.table.aside_count;
+    uint64_t touched = 0;
+    struct cairn_area *area;
+    struct probe_fault fault;
+    uint8_t value;
+
+    cairn_frames_stats(FRAMES, &stats);
+    request.bytes = 2 * stats.total_frames << CAIRN_FRAME_SHIFT;
+    CHECK_EQ(cairn_area_alloc(&kernel.areas, &request, &area), CAIRN_OK);
+    for (uint64_t at = 0; at < request.bytes; at += request.bytes / 64) {
+        volatile uint8_t *byte =
+            (uint8_t *)(uintptr_t)((area->start.value + at) & ~(uint64_t)4095);
+
+        CHECK_EQ(byte[5], 0);
+        byte[5] = 7;
+        CHECK_EQ(byte[5], 7);
+        touched++;
+    }
+    CHECK_EQ(area->frame_count, touched);
+    CHECK_EQ(fault_filled(), filled + touched);
+    CHECK(before - free_now() >= touched);
+    /* Its rights hold. */
+    CHECK(!probe_exec((uintptr_t)area->start.value, &fault));
+    CHECK_EQ(fault.vector, 14);
+    CHECK_EQ(cairn_area_free(area, NULL, NULL), CAIRN_OK);
+    CHECK(!probe_read((uintptr_t)request.bytes, &value, &fault));
+    /* All but what the page table keeps for its next tables, and books. */
+    CHECK(free_now() + (kernel.table.aside_count - aside) + 8 >= before);
+}
