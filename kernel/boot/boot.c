@@ -11,7 +11,8 @@
  *        and nothing else: no identity mapping, nothing at address 0.
  *
  *        The UEFI loader has built such tables, in memory of its own; what is
- *        still alive of that is pinned, so that it is never reclaimed.  After
+ *        still alive of that is pinned, so that it is never reclaimed, and the
+ *        page of the loader that led here is unmapped.  After
  *        Multiboot 2 and PVH the kernel stands on the provisional ones of
  *        entry.S, which reach the first 4 GiB at their own addresses; it
  *        builds the final ones here, with frames of the early allocator.
@@ -245,6 +246,20 @@ static void pin_loader(const struct cairn_handoff *handoff)
     pin_range_at(&pins, handoff->ranges[handoff->range_count - 1].start);
 }
 
+/*
+ * The loader's executable page, at its own address, has led here: it is not
+ * needed any more.  Its entries are not global.
+ */
+static void leave_lower_half(void)
+{
+    uint64_t cr3 = insn_read_cr3();
+    uint64_t *root = (uint64_t *)(KERNEL_WINDOW_BASE + (cr3 & ENTRY_ADDRESS));
+
+    for (int i = 0; i < ENTRY_COUNT / 2; i++)
+        root[i] = 0;
+    insn_write_cr3(cr3);
+}
+
 /* ---- The two ways in ----------------------------------------------------- */
 
 static void start_kernel(void)
@@ -308,5 +323,6 @@ void boot_from_uefi(uint64_t handoff_phys)
     kernel.map_window_stride = handoff->map_descriptor_bytes;
     start_library();
     pin_loader(handoff);
+    leave_lower_half();
     start_kernel();
 }
