@@ -235,6 +235,25 @@ CAIRN_TEST(J2_audit_finds_wrong_rights_of_areas)
          MMU_PAGE);
 }
 
+/* Of users, that is open to the kernel only. */
+CAIRN_TEST(J5_audit_finds_wrong_rights_of_user_areas)
+{
+    const struct cairn_audit_area area = {"users",
+                                          {0x400000},
+                                          MMU_PAGE,
+                                          CAIRN_AUDIT_WANT_RIGHTS,
+                                          CAIRN_PAGE_USER | CAIRN_PAGE_EXEC};
+
+    start_kernel();
+    config.lowest.value = 0;
+    config.areas = &area;
+    config.area_count = 1;
+    map(1, 0x400000, MMU_DATA | CODE | MMU_US);
+    CHECK_EQ(audit(), 0);
+    map(1, 0x400000, MMU_DATA | CODE);
+    only(CAIRN_AUDIT_RIGHTS, 0x400000, MMU_DATA, MMU_PAGE);
+}
+
 CAIRN_TEST(J2_audit_finds_what_is_missing_of_areas)
 {
     for (unsigned i = 0; i < 5; i++) {

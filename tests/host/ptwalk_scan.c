@@ -133,21 +133,21 @@ static void check_leaves(uint64_t from)
     check_end(&scan);
 }
 
-/* Has some entry on the way to `va` US? */
-static bool is_user_on_the_way(uint64_t va, uint64_t page_bytes)
+/* Levels of entries on the way to `va` that have US. */
+static unsigned users_on_the_way(const struct cairn_mapping *leaf)
 {
-    unsigned level = mmu_levels();
-    bool is_user = false;
+    unsigned levels = 0;
 
-    for (; level > 0; level--) {
+    for (unsigned level = mmu_levels(); level > 0; level--) {
         bool is_bare = mode == SIM_MMU_PAE && level == 3;
+        uint64_t at = mmu_entry(root, level, leaf->start.value);
 
-        if (!is_bare && (mmu_get(mmu_entry(root, level, va)) & MMU_US) != 0)
-            is_user = true;
-        if (mmu_span(level) == page_bytes)
+        if (!is_bare && (mmu_get(at) & MMU_US) != 0)
+            levels |= 1u << level;
+        if (mmu_span(level) == leaf->page_bytes)
             break;
     }
-    return is_user;
+    return levels;
 }
 
 static bool can_join(const struct cairn_mapping *a,
@@ -171,12 +171,14 @@ static void check_joined(unsigned flags)
     begin(&scan, 0, flags);
     while (i < leaf_count) {
         struct cairn_mapping wanted = leaves[i];
-        bool is_user = is_user_on_the_way(wanted.start.value, wanted.bytes);
+        unsigned users = users_on_the_way(&wanted);
 
-        for (i++; i < leaf_count && can_join(&wanted, &leaves[i], flags) &&
-                  is_user_on_the_way(leaves[i].start.value, leaves[i].bytes) ==
-                      is_user;
-             i++) {
+        for (i++; i < leaf_count && can_join(&wanted, &leaves[i], flags); i++) {
+            unsigned next = users_on_the_way(&leaves[i]);
+
+            if ((next == 0) != (users == 0))
+                break;
+            users |= next;
             wanted.bytes += leaves[i].bytes;
             wanted.page_bytes |= leaves[i].page_bytes;
             wanted.is_accessed |= leaves[i].is_accessed;
@@ -184,7 +186,7 @@ static void check_joined(unsigned flags)
         }
         CHECK_EQ(cairn_ptwalk_next(&scan, &stretch), CAIRN_OK);
         check_same(&stretch.mapping, &wanted);
-        CHECK_EQ(stretch.user_levels != 0, is_user);
+        CHECK_EQ(stretch.user_levels, users);
     }
     check_end(&scan);
 }
