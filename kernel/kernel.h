@@ -25,6 +25,7 @@ struct kernel {
     uint32_t map_window_stride;  /* bytes from one to the next */
     bool may_exit_qemu;          /* option exit=debug */
     bool holds_at_end;           /* option hold */
+    bool is_verbose;             /* option verbose */
 };
 
 extern struct kernel kernel;

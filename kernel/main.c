@@ -5,6 +5,7 @@
  *
  *   exit=debug   report the end to QEMU's device isa-debug-exit
  *   hold         stop at the end and keep the screen
+ *   verbose      say what the page tables map, before any command
  *   la57=on      5 levels of page tables, if the CPU can; PVH only (entry.S)
  *   engine=NAME  how frames are found: tree (default), bitmap, freelist
  *
@@ -12,6 +13,7 @@
  * if typed into the monitor, then the machine is switched off; the status says
  * whether all succeeded.  Without "--" the monitor waits for input.
  */
+#include "audit.h"
 #include "console/console.h"
 #include "cpu/insn.h"
 #include "kernel.h"
@@ -101,6 +103,13 @@ static void print_protection(void)
                    has_no_execute() ? "on" : "off");
 }
 
+static void print_layout(void)
+{
+    struct cairn_audit_config config;
+    audit_configure(&config);
+    cairn_report_layout(&config, &monitor_sink);
+}
+
 /* ---- Command line -------------------------------------------------------- */
 
 static bool is_end_of_word(char c)
@@ -133,6 +142,8 @@ static void take_option(const char *text, size_t length)
         kernel.may_exit_qemu = true;
     else if (is_word(text, length, "hold"))
         kernel.holds_at_end = true;
+    else if (is_word(text, length, "verbose"))
+        kernel.is_verbose = true;
     else if (text_begins_with(text, "engine=", 7))
         take_engine(text + 7, length - 7);
 }
@@ -177,6 +188,8 @@ CAIRN_NORETURN void kernel_main(void)
     print_frames();
     print_window();
     print_protection();
+    if (kernel.is_verbose)
+        print_layout();
     if (commands != NULL)
         machine_poweroff(monitor_run(commands) == 0);
     console_printf("Type 'help' for the list of commands.\n");
