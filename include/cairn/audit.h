@@ -29,14 +29,15 @@ CAIRN_BEGIN_DECLS
 enum cairn_audit_rule {
     CAIRN_AUDIT_WRITABLE_CODE, /* pages both writable and executable */
     CAIRN_AUDIT_ALIAS,         /* written here, executed there: `other` */
-    CAIRN_AUDIT_USER,          /* of the kernel, and users may use it */
-    CAIRN_AUDIT_USER_TABLE,    /* ... may not, but for one entry's US */
-    CAIRN_AUDIT_LOW,           /* mapped below `lowest` */
-    CAIRN_AUDIT_RIGHTS,        /* of an area: others than wanted */
-    CAIRN_AUDIT_ABSENT,        /* of an area: not mapped */
-    CAIRN_AUDIT_GUARD,         /* mapped where nothing should be */
-    CAIRN_AUDIT_TABLE,         /* a table that cannot be followed */
-    CAIRN_AUDIT_TOO_MANY,      /* executable stretches, or entries */
+    CAIRN_AUDIT_CONSTANT,   /* written here, and an area without W: `other` */
+    CAIRN_AUDIT_USER,       /* of the kernel, and users may use it */
+    CAIRN_AUDIT_USER_TABLE, /* ... may not, but for one entry's US */
+    CAIRN_AUDIT_LOW,        /* mapped below `lowest` */
+    CAIRN_AUDIT_RIGHTS,     /* of an area: others than wanted */
+    CAIRN_AUDIT_ABSENT,     /* of an area: not mapped */
+    CAIRN_AUDIT_GUARD,      /* mapped where nothing should be */
+    CAIRN_AUDIT_TABLE,      /* a table that cannot be followed */
+    CAIRN_AUDIT_TOO_MANY,   /* executable stretches, or entries */
     CAIRN_AUDIT_RULE_COUNT
 };
 
@@ -60,7 +61,7 @@ struct cairn_audit_finding {
     unsigned number; /* 1, 2, .. */
     enum cairn_audit_rule rule;
     struct cairn_mapping here;  /* CAIRN_AUDIT_TABLE: what it would map */
-    struct cairn_mapping other; /* CAIRN_AUDIT_ALIAS: the executable one */
+    struct cairn_mapping other; /* _ALIAS, _CONSTANT: the other address */
     const struct cairn_audit_area *area; /* of the last rules; or NULL */
     cairn_phys table;                    /* CAIRN_AUDIT_TABLE */
 };
@@ -103,8 +104,9 @@ struct cairn_audit_result {
  *
  * Returns  how many findings.  CAIRN_AUDIT_TOO_MANY is one: what was not looked
  *          at is not called clean.
- * Cost     two walks over all tables (cairn_ptwalk_next), and one over each
- *          area; writable stretches times executable ones.
+ * Cost     two walks over all tables (cairn_ptwalk_next), one over each area,
+ *          and one over all tables for each stretch of areas without W;
+ *          writable stretches times executable ones.
  */
 unsigned cairn_audit(const struct cairn_audit_config *config,
                      struct cairn_audit_result *result);

@@ -100,27 +100,32 @@ static void remember_code(struct audit *audit)
     } while (status != CAIRN_NOT_FOUND && status != CAIRN_NO_SPACE);
 }
 
+/* Is memory that `there` maps mapped here, at another address? */
+static void check_alias(struct audit *audit, enum cairn_audit_rule rule,
+                        const struct cairn_mapping *here,
+                        const struct cairn_mapping *there)
+{
+    uint64_t low = cairn__max(there->phys.value, here->phys.value);
+    uint64_t high = cairn__min(there->phys.value + there->bytes,
+                               here->phys.value + here->bytes);
+
+    if (low >= high || there->start.value - there->phys.value ==
+                           here->start.value - here->phys.value)
+        return;
+    find(audit, rule,
+         (struct cairn_audit_finding){
+             .here = part_of(here, low - here->phys.value, high - low),
+             .other = part_of(there, low - there->phys.value, high - low),
+         });
+}
+
 /* Where is what this writes executed? */
 static void check_aliases(struct audit *audit,
                           const struct cairn_mapping *mapping)
 {
-    for (size_t i = 0; i < audit->remembered; i++) {
-        const struct cairn_mapping *code = &audit->config->storage[i];
-        uint64_t low = cairn__max(code->phys.value, mapping->phys.value);
-        uint64_t high = cairn__min(code->phys.value + code->bytes,
-                                   mapping->phys.value + mapping->bytes);
-
-        /* The same address: the page itself is both. */
-        if (low >= high || code->start.value - code->phys.value ==
-                               mapping->start.value - mapping->phys.value)
-            continue;
-        find(
-            audit, CAIRN_AUDIT_ALIAS,
-            (struct cairn_audit_finding){
-                .here = part_of(mapping, low - mapping->phys.value, high - low),
-                .other = part_of(code, low - code->phys.value, high - low),
-            });
-    }
+    for (size_t i = 0; i < audit->remembered; i++)
+        check_alias(audit, CAIRN_AUDIT_ALIAS, mapping,
+                    &audit->config->storage[i]);
 }
 
 /* ---- All that is mapped -------------------------------------------------- */
@@ -191,6 +196,31 @@ static void find_in_area(struct audit *audit, enum cairn_audit_rule rule,
          (struct cairn_audit_finding){.here = *where, .area = area});
 }
 
+/* Where is this written, which should be constant? */
+static void check_constant(struct audit *audit,
+                           const struct cairn_mapping *mapping)
+{
+    struct cairn_ptwalk_scan scan;
+    struct cairn_ptwalk_stretch stretch;
+    enum cairn_status status;
+
+    begin(audit, &scan, cairn_va_make(0));
+    do {
+        status = cairn_ptwalk_next(&scan, &stretch);
+        if (status == CAIRN_OK && has(&stretch.mapping, CAIRN_PAGE_WRITE))
+            check_alias(audit, CAIRN_AUDIT_CONSTANT, &stretch.mapping, mapping);
+    } while (status != CAIRN_NOT_FOUND && status != CAIRN_NO_SPACE);
+}
+
+/* Nobody should write it, and the rules about code do not say so. */
+static bool is_constant(const struct audit *audit,
+                        const struct cairn_audit_area *area,
+                        const struct cairn_mapping *mapping)
+{
+    return (area->rights & CAIRN_PAGE_WRITE) == 0 &&
+           !(audit->config->has_nx && has(mapping, CAIRN_PAGE_EXEC));
+}
+
 /* What is mapped of an area, in it. */
 static void check_mapped(struct audit *audit,
                          const struct cairn_audit_area *area,
@@ -203,6 +233,9 @@ static void check_mapped(struct audit *audit,
         find_in_area(audit, CAIRN_AUDIT_GUARD, area, mapping);
     else if (((mapping->rights ^ area->rights) & counted) != 0)
         find_in_area(audit, CAIRN_AUDIT_RIGHTS, area, mapping);
+    if (area->want == CAIRN_AUDIT_WANT_RIGHTS &&
+        is_constant(audit, area, mapping))
+        check_constant(audit, mapping);
 }
 
 /* Nothing is mapped of an area from `offset` to `end`. */

@@ -160,6 +160,7 @@ const char *cairn_audit_rule_text(enum cairn_audit_rule rule)
     static const char *const texts[CAIRN_AUDIT_RULE_COUNT] = {
         [CAIRN_AUDIT_WRITABLE_CODE] = "writable and executable",
         [CAIRN_AUDIT_ALIAS] = "writable here, executable there",
+        [CAIRN_AUDIT_CONSTANT] = "writable here, constant there",
         [CAIRN_AUDIT_USER] = "memory of the kernel that users can reach",
         [CAIRN_AUDIT_USER_TABLE] = "US in an entry on the way to the kernel",
         [CAIRN_AUDIT_LOW] = "mapped where nothing should be, below all",
@@ -212,7 +213,7 @@ static void list_finding(void *context,
     else
         cairn__report_line(listing->sink, "0x%016llx",
                            (unsigned long long)finding->here.start.value);
-    if (finding->rule == CAIRN_AUDIT_ALIAS)
+    if (finding->other.is_mapped)
         list_mapping(listing, &finding->other);
 }
 

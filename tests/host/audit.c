@@ -163,14 +163,17 @@ CAIRN_TEST(J1_audit_finds_code_that_is_written_elsewhere)
     map(2, va, DATA);
     CHECK_EQ(audit(), 0);
     map(2, va + LARGE, LARGE | DATA);
-    finding = only(CAIRN_AUDIT_ALIAS, va + LARGE, LARGE, 2 * MMU_PAGE);
-    CHECK_EQ(finding->other.start.value, TOP);
-    CHECK_EQ(finding->other.bytes, 2 * MMU_PAGE);
+    CHECK_EQ(audit(), 2); /* and constants */
+    CHECK_EQ(findings[0].rule, CAIRN_AUDIT_ALIAS);
+    CHECK_EQ(findings[0].here.start.value, va + LARGE);
+    CHECK_EQ(findings[0].here.bytes, 2 * MMU_PAGE);
+    CHECK_EQ(findings[0].other.start.value, TOP);
+    CHECK_EQ(findings[0].other.bytes, 2 * MMU_PAGE);
     /* Next to it is not in it. */
     start_kernel();
     map(1, va, (LARGE + 2 * MMU_PAGE) | DATA);
     map(1, va + 2 * MMU_PAGE, (LARGE - MMU_PAGE) | DATA);
-    CHECK_EQ(audit(), 0);
+    only(CAIRN_AUDIT_CONSTANT, va, LARGE + 2 * MMU_PAGE, MMU_PAGE);
 }
 
 CAIRN_TEST(J5_audit_finds_what_users_can_reach_of_the_kernel)
@@ -233,6 +236,34 @@ CAIRN_TEST(J2_audit_finds_wrong_rights_of_areas)
     map(1, TOP + 4 * MMU_PAGE, (LARGE + 4 * MMU_PAGE) | CONSTANT);
     only(CAIRN_AUDIT_RIGHTS, TOP + 4 * MMU_PAGE, LARGE + 4 * MMU_PAGE,
          MMU_PAGE);
+}
+
+CAIRN_TEST(J2_audit_finds_constants_that_are_written_elsewhere)
+{
+    const struct cairn_audit_finding *finding;
+    uint64_t va = TOP + 4 * CAIRN_GIB;
+    uint64_t phys = LARGE + 2 * MMU_PAGE;
+
+    start_kernel();
+    map(1, va, phys | DATA);
+    finding = only(CAIRN_AUDIT_CONSTANT, va, phys, MMU_PAGE);
+    CHECK_EQ(finding->other.start.value, TOP + 2 * MMU_PAGE);
+    CHECK_EQ(finding->other.phys.value, phys);
+    map(1, va, phys | CONSTANT);
+    map(1, va + 2 * MMU_PAGE, (phys + MMU_PAGE) | DATA);
+    CHECK_EQ(audit(), 0);
+    /* Of text and constants, each is told once. */
+    map(2, va + LARGE, LARGE | DATA);
+    CHECK_EQ(audit(), 2);
+    CHECK_EQ(findings[0].rule, CAIRN_AUDIT_ALIAS);
+    CHECK_EQ(findings[1].rule, CAIRN_AUDIT_CONSTANT);
+    CHECK_EQ(findings[1].here.start.value, va + LARGE + 2 * MMU_PAGE);
+    CHECK_EQ(findings[1].here.bytes, MMU_PAGE);
+    /* Without NX, text is constant, too. */
+    config.has_nx = false;
+    CHECK_EQ(audit(), 2);
+    CHECK_EQ(findings[0].rule, CAIRN_AUDIT_CONSTANT);
+    CHECK_EQ(findings[0].other.start.value, TOP);
 }
 
 /* Of users, that is open to the kernel only. */
