@@ -39,6 +39,7 @@ struct kernel {
     uint64_t seed;
     bool may_exit_qemu; /* option exit=debug */
     bool holds_at_end;  /* option hold */
+    bool is_verbose;    /* option verbose */
 };
 
 extern struct kernel kernel;

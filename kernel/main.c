@@ -5,6 +5,7 @@
  *
  *   exit=debug   report the end to QEMU's device isa-debug-exit
  *   hold         stop at the end and keep the screen
+ *   verbose      say what the page tables map, before any command
  *   la57=on      5 levels of page tables, if the CPU can; PVH only (entry.S)
  *   nokaslr      everything that could be at a random address is at a fixed one
  *   seed=N       the same random numbers each time
@@ -14,6 +15,7 @@
  * if typed into the monitor, then the machine is switched off; the status says
  * whether all succeeded.  Without "--" the monitor waits for input.
  */
+#include "audit.h"
 #include "console/console.h"
 #include "cpu/insn.h"
 #include "kernel.h"
@@ -106,6 +108,13 @@ static void print_protection(void)
                    has_no_execute() ? "on" : "off");
 }
 
+static void print_mappings(void)
+{
+    struct cairn_audit_config config;
+    audit_configure(&config);
+    cairn_report_mappings(&config, &monitor_sink);
+}
+
 /* ---- Command line -------------------------------------------------------- */
 
 static bool is_end_of_word(char c)
@@ -152,6 +161,8 @@ static void take_option(const char *text, size_t length)
         kernel.has_fixed_layout = true;
     else if (text_begins_with(text, "seed=", 5))
         take_seed(text + 5, length - 5);
+    else if (is_word(text, length, "verbose"))
+        kernel.is_verbose = true;
     else if (text_begins_with(text, "engine=", 7))
         take_engine(text + 7, length - 7);
 }
@@ -191,6 +202,8 @@ static const char *commands;
 /* On a stack with guards. */
 static void run(void)
 {
+    if (kernel.is_verbose)
+        print_mappings();
     if (commands != NULL)
         machine_poweroff(monitor_run(commands) == 0);
     console_printf("Type 'help' for the list of commands.\n");

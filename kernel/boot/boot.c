@@ -12,7 +12,8 @@
  *        as there is a frame allocator, tables.c replaces them.
  *
  *        The UEFI loader has built such tables, in memory of its own; what is
- *        still alive of that is pinned, so that it is never reclaimed.  After
+ *        still alive of that is pinned, so that it is never reclaimed, and the
+ *        page of the loader that led here is unmapped.  After
  *        Multiboot 2 and PVH the kernel stands on the provisional ones of
  *        entry.S, which reach the first 4 GiB at their own addresses; it
  *        builds the final ones here, with frames of the early allocator.
@@ -250,6 +251,20 @@ static uint64_t map_buffer_bytes(const struct cairn_handoff *handoff)
     return handoff->map_bytes;
 }
 
+/*
+ * The loader's executable page, at its own address, has led here: it is not
+ * needed any more.  Its entries are not global.
+ */
+static void leave_lower_half(void)
+{
+    uint64_t cr3 = insn_read_cr3();
+    uint64_t *root = (uint64_t *)(KERNEL_WINDOW_BASE + (cr3 & ENTRY_ADDRESS));
+
+    for (int i = 0; i < ENTRY_COUNT / 2; i++)
+        root[i] = 0;
+    insn_write_cr3(cr3);
+}
+
 /* ---- The two ways in ----------------------------------------------------- */
 
 static void start_kernel(void)
@@ -314,5 +329,6 @@ void boot_from_uefi(uint64_t handoff_phys)
     kernel.map_window_stride = handoff->map_descriptor_bytes;
     start_library();
     pin_loader(handoff);
+    leave_lower_half();
     start_kernel();
 }

@@ -22,7 +22,7 @@ PUBLIC = {
     "paging": "window paging map temporary physmap ptwalk",
     "space": "ranges areas space stack fault layout",
     "heap": "heap kmalloc",
-    "report": "report",
+    "report": "report audit",
     "init": "cairn init",
 }
 PUBLIC_LAYER = {name: layer for layer, names in PUBLIC.items() for name in names.split()}
