@@ -18,10 +18,13 @@ CAIRN_INLINE uint32_t cairn__arch_entry32_load(const uint32_t *entry)
     return __atomic_load_n(entry, __ATOMIC_RELAXED);
 }
 
-/* It is not live, or the walker will not change it any more. */
+/*
+ * It is not live, or the walker will not change it any more.  Who reaches a
+ * page by it sees what was in there before: that it was zeroed, for example.
+ */
 static inline void cairn__arch_entry32_store(uint32_t *entry, uint32_t value)
 {
-    __atomic_store_n(entry, value, __ATOMIC_RELAXED);
+    __atomic_store_n(entry, value, __ATOMIC_RELEASE);
 }
 
 /* What was stored before is seen by who follows the entry. */
@@ -52,7 +55,7 @@ CAIRN_INLINE uint64_t cairn__arch_entry64_load(const uint64_t *entry)
 
 static inline void cairn__arch_entry64_store(uint64_t *entry, uint64_t value)
 {
-    __atomic_store_n(entry, value, __ATOMIC_RELAXED);
+    __atomic_store_n(entry, value, __ATOMIC_RELEASE);
 }
 
 static inline void cairn__arch_entry64_link(uint64_t *entry, uint64_t value)

@@ -30,11 +30,26 @@ static uint64_t free_frames(void)
     return stats.free_frames;
 }
 
+/* What happens when a frame is asked for and there is none. */
+static bool (*when_out)(void);
+
+static bool reclaim(void *context, uint64_t count)
+{
+    bool (*act)(void) = when_out;
+
+    (void)context;
+    (void)count;
+    when_out = NULL;
+    return act != NULL && act();
+}
+
 static void start_frames(void)
 {
     struct cairn_frames_config config = cairn_frames_config_default();
 
     config.cpu_count = 2;
+    config.reclaim = reclaim;
+    when_out = NULL;
     CHECK(sim_ram_add(DATA, DATA_BYTES));
     memset(&frames, 0, sizeof(frames));
     CHECK_EQ(cairn_memmap_init(&map, storage, 16), CAIRN_OK);
@@ -253,6 +268,38 @@ CAIRN_TEST(F15_large_pages_in_an_area_go_whole)
     end();
 }
 
+/* To free a part of a large page takes memory; it can be tried again. */
+CAIRN_TEST(F13_F15_a_handle_over_a_part_of_a_large_page)
+{
+    const struct cairn_page_policy policy = {.rights = CAIRN_PAGE_WRITE};
+    struct cairn_area *area;
+    uint64_t va;
+
+    start(CAIRN_PAGING_4LEVEL);
+    va = paging.base + 2 * CAIRN_MIB;
+    CHECK_EQ(cairn_map_large(&paging.table, cairn_va_make(va),
+                             cairn_phys_make(0x4000000), 2 * CAIRN_MIB,
+                             &policy),
+             CAIRN_OK);
+    CHECK_EQ(cairn_areas_reserve(&set, cairn_span_make(va, 2 * CAIRN_MIB)),
+             CAIRN_OK);
+    CHECK_EQ(cairn_area_adopt(&set, cairn_span_make(va + PAGE, PAGE), PAGE, "",
+                              &area),
+             CAIRN_OK);
+    paging_fail_after(0);
+    CHECK_EQ(cairn_area_free(area, NULL, NULL), CAIRN_NO_MEMORY);
+    CHECK(paging_can(1, va + PAGE, SIM_MMU_WRITE));
+    paging_fail_after(~0u);
+    CHECK_EQ(cairn_area_free(area, NULL, NULL), CAIRN_OK);
+    expect_fault(va + PAGE);
+    CHECK(paging_can(1, va, SIM_MMU_WRITE));
+    CHECK(paging_can(1, va + 2 * PAGE, SIM_MMU_WRITE));
+    CHECK_EQ(cairn_unmap_range(&paging.table, cairn_va_make(va), 2 * CAIRN_MIB,
+                               NULL, NULL),
+             CAIRN_OK);
+    end();
+}
+
 /* ---- No memory ----------------------------------------------------------- */
 
 static void expect_nothing(void)
@@ -334,4 +381,38 @@ CAIRN_TEST(F21_whichever_frame_of_a_fault_is_missing)
         CHECK_EQ(cairn_area_free(area, NULL, NULL), CAIRN_OK);
         end();
     }
+}
+
+/* ---- Two CPUs at once ---------------------------------------------------- */
+
+static struct cairn_area *shared;
+static unsigned held_count;
+
+/* Another CPU is quicker, while this one waits for its frame. */
+static bool be_quicker(void)
+{
+    for (unsigned i = 0; i < 2; i++)
+        CHECK_EQ(cairn_frames_free(&frames, held[--held_count]), CAIRN_OK);
+    sim_set_cpu(1);
+    CHECK_EQ(cairn_area_fault(&set, shared->start, 0), CAIRN_OK);
+    sim_set_cpu(0);
+    CHECK_EQ(cairn_area_free(shared, NULL, NULL), CAIRN_IN_USE);
+    return true;
+}
+
+CAIRN_TEST(F21_the_slower_of_two_cpus_gives_its_frame_back)
+{
+    struct cairn_area_request request = {.bytes = PAGE,
+                                         .kind = CAIRN_AREA_LAZY};
+
+    start(CAIRN_PAGING_4LEVEL);
+    CHECK_EQ(cairn_area_alloc(&set, &request, &shared), CAIRN_OK);
+    held_count = hold(0);
+    when_out = be_quicker;
+    CHECK_EQ(cairn_area_fault(&set, shared->start, 0), CAIRN_OK);
+    CHECK_EQ(shared->frame_count, 1);
+    CHECK_EQ(free_frames(), 1);
+    give_back(held_count);
+    CHECK_EQ(cairn_area_free(shared, NULL, NULL), CAIRN_OK);
+    end();
 }
