@@ -344,7 +344,8 @@ CAIRN_TEST(F11_nodes_with_few_ranges_become_one)
             take_out(i * 2);
     }
     CHECK_EQ(ranges.set.count, PLACES / 32);
-    nodes = ranges.frames_out * CAIRN__RANGE_NODES - ranges.set.free_count;
+    nodes =
+        ranges.frames_out * (size_t)CAIRN__RANGE_NODES - ranges.set.free_count;
     CHECK(nodes <= PLACES / 32 / (CAIRN__RANGE_LEAF / 4) + 3);
     CHECK_EQ(ranges.set.height, 1);
     for (unsigned i = 5; i < PLACES / 2 - 16; i += 16)
