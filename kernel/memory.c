@@ -8,7 +8,13 @@
 void *memcpy(void *to, const void *from, size_t bytes)
 {
     void *cursor = to;
+    size_t words = bytes / sizeof(uint64_t);
 
+    bytes %= sizeof(uint64_t);
+    __asm__ volatile("rep movsq"
+                     : "+D"(cursor), "+S"(from), "+c"(words)
+                     :
+                     : "memory");
     __asm__ volatile("rep movsb"
                      : "+D"(cursor), "+S"(from), "+c"(bytes)
                      :
@@ -31,10 +37,17 @@ void *memmove(void *to, const void *from, size_t bytes)
 void *memset(void *to, int value, size_t bytes)
 {
     void *cursor = to;
+    uint64_t word = (uint8_t)value * (uint64_t)0x0101010101010101;
+    size_t words = bytes / sizeof(word);
 
+    bytes %= sizeof(word);
+    __asm__ volatile("rep stosq"
+                     : "+D"(cursor), "+c"(words)
+                     : "a"(word)
+                     : "memory");
     __asm__ volatile("rep stosb"
                      : "+D"(cursor), "+c"(bytes)
-                     : "a"(value)
+                     : "a"(word)
                      : "memory");
     return to;
 }

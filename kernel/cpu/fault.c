@@ -45,14 +45,21 @@ static bool fill(const struct cairn_fault *fault)
     return is_filled;
 }
 
+/* Nothing was mapped there: perhaps it is to be. */
+static bool is_absent(const struct cairn_fault *fault)
+{
+    return (fault->error & (CAIRN_FAULT_PRESENT | CAIRN_FAULT_RESERVED)) == 0;
+}
+
 bool fault_resolve(const struct cairn_fault *fault, uint64_t rip)
 {
-    enum cairn_fault_cause cause = cairn_fault_cause(
-        cpu_paging_mode(), cairn_phys_make(insn_read_cr3()), fault, NULL);
+    enum cairn_fault_cause cause;
 
+    if (is_absent(fault) && fill(fault))
+        return true;
+    cause = cairn_fault_cause(cpu_paging_mode(),
+                              cairn_phys_make(insn_read_cr3()), fault, NULL);
     counts[cause]++;
-    if (cause == CAIRN_CAUSE_NOT_MAPPED)
-        return fill(fault);
     return cause == CAIRN_CAUSE_SPURIOUS && is_new(fault->address.value, rip);
 }
 

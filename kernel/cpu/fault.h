@@ -14,7 +14,10 @@
  */
 bool fault_resolve(const struct cairn_fault *fault, uint64_t rip);
 
-/* How many of them there were, those of probes included. */
+/*
+ * How many of them there were, those of probes included; but not those that
+ * have got a frame.
+ */
 uint64_t fault_count(enum cairn_fault_cause cause);
 
 /* How many have got a frame. */
