@@ -2,28 +2,25 @@
  * audit.c - what the page tables of the kernel should map.
  *
  * HOW    The image has the rights of its sections, and nothing around it is
- *        mapped.  The lower half belongs to users, and there are none.
+ *        mapped.  The lower half belongs to users, and there are none.  Stacks
+ *        are data between holes.
  */
 #include "audit.h"
 
+#include "cpu/cpu.h"
 #include "cpu/insn.h"
 #include "kernel.h"
 #include <cairn/handoff.h>
 
-#define AREAS   8
+#define AREAS   128
 #define STORAGE 64
 /* Around the image. */
 #define GUARD_BYTES (2 * CAIRN_MIB)
 /* The most that there can be of them. */
-#define SCREEN_BYTES     (256 * CAIRN_MIB)
 #define MAP_WINDOW_BYTES (64 * CAIRN_MIB)
 
-extern const char kernel_image_begin[];
-extern const char kernel_text_end[];
-extern const char kernel_rodata_end[];
-extern const char kernel_image_end[];
-
 static struct cairn_audit_area areas[AREAS];
+static size_t area_count;
 static struct cairn_mapping storage[STORAGE];
 
 static struct cairn_audit_area image_area(const char *name, const char *begin,
@@ -49,42 +46,73 @@ static struct cairn_audit_area named(const char *name, uint64_t start,
     return area;
 }
 
+static void add(struct cairn_audit_area area)
+{
+    if (area_count < AREAS)
+        areas[area_count++] = area;
+}
+
+/* Stacks are writable, and their guards are holes. */
+static void add_stacks(void)
+{
+    struct cairn_area_info stack;
+    cairn_va at = {0};
+
+    while (kernel.stacks.areas != NULL &&
+           cairn_areas_next(&kernel.stack_areas, at, &stack)) {
+        uint64_t start = stack.start.value;
+        struct cairn_audit_area body =
+            named(stack.area != NULL ? stack.area->name : "?", start,
+                  stack.bytes, CAIRN_AUDIT_WANT_RIGHTS);
+
+        body.rights = CAIRN_PAGE_WRITE;
+        add(named("guard", start - stack.guard_below, stack.guard_below,
+                  CAIRN_AUDIT_WANT_HOLE));
+        add(body);
+        add(named("guard", start + stack.bytes, stack.guard_above,
+                  CAIRN_AUDIT_WANT_HOLE));
+        at.value = start + stack.bytes + stack.guard_above;
+    }
+}
+
 static void fill_areas(void)
 {
     uint64_t end = (uintptr_t)kernel_image_end;
 
-    areas[0] = image_area("text", kernel_image_begin, kernel_text_end,
-                          CAIRN_PAGE_EXEC);
-    areas[1] = image_area("rodata", kernel_text_end, kernel_rodata_end, 0);
-    areas[2] = image_area("data", kernel_rodata_end, kernel_image_end,
-                          CAIRN_PAGE_WRITE);
-    areas[3] = named("guard", KERNEL_VIRTUAL_BASE - GUARD_BYTES, GUARD_BYTES,
-                     CAIRN_AUDIT_WANT_HOLE);
-    areas[4] = named("guard", end, KERNEL_FRAMEBUFFER_BASE - end,
-                     CAIRN_AUDIT_WANT_HOLE);
-    areas[5] = named("window", KERNEL_WINDOW_BASE, kernel.window.limit,
-                     CAIRN_AUDIT_WANT_NOTHING);
-    areas[6] = named("screen", KERNEL_FRAMEBUFFER_BASE, SCREEN_BYTES,
-                     CAIRN_AUDIT_WANT_NOTHING);
-    areas[7] = named("memory map", CAIRN_HANDOFF_MAP_WINDOW, MAP_WINDOW_BYTES,
-                     CAIRN_AUDIT_WANT_NOTHING);
+    area_count = 0;
+    add(image_area("text", kernel_image_begin, kernel_text_end,
+                   CAIRN_PAGE_EXEC));
+    add(image_area("rodata", kernel_text_end, kernel_rodata_end, 0));
+    add(image_area("data", kernel_rodata_end, kernel_image_end,
+                   CAIRN_PAGE_WRITE));
+    add(named("guard", KERNEL_VIRTUAL_BASE - GUARD_BYTES, GUARD_BYTES,
+              CAIRN_AUDIT_WANT_HOLE));
+    add(named("guard", end, KERNEL_FRAMEBUFFER_BASE - end,
+              CAIRN_AUDIT_WANT_HOLE));
+    add(named("window", KERNEL_WINDOW_BASE, kernel.window.limit,
+              CAIRN_AUDIT_WANT_NOTHING));
+    add(named("screen", KERNEL_FRAMEBUFFER_BASE, KERNEL_SCREEN_BYTES_MAX,
+              CAIRN_AUDIT_WANT_NOTHING));
+    add(named("memory map", CAIRN_HANDOFF_MAP_WINDOW, MAP_WINDOW_BYTES,
+              CAIRN_AUDIT_WANT_NOTHING));
+    add_stacks();
 }
 
 void audit_configure(struct cairn_audit_config *out)
 {
-    bool has_5_levels = (insn_read_cr4() & INSN_CR4_LA57) != 0;
+    enum cairn_paging_mode mode = cpu_paging_mode();
     uint64_t upper_half =
-        has_5_levels ? 0xff00000000000000 : KERNEL_WINDOW_BASE;
+        mode == CAIRN_PAGING_5LEVEL ? 0xff00000000000000 : KERNEL_WINDOW_BASE;
 
     fill_areas();
     *out = (struct cairn_audit_config){
-        .mode = has_5_levels ? CAIRN_PAGING_5LEVEL : CAIRN_PAGING_4LEVEL,
+        .mode = mode,
         .root = {insn_read_cr3()},
         .has_nx = true, /* the kernel does not start without */
         .kernel_start = {upper_half},
         .lowest = {upper_half},
         .areas = areas,
-        .area_count = AREAS,
+        .area_count = area_count,
         .storage = storage,
         .storage_count = STORAGE,
     };
