@@ -223,9 +223,9 @@ BENCH_FLAGS := $(COMMON) -O2 -falign-functions=64 -flto -march=native -fno-stric
 BENCH_SOURCES := $(LIB_SOURCES) $(sort $(wildcard sim/*.c)) \
                  $(filter-out $(BENCHES:%=bench/%.c),$(sort $(wildcard bench/*.c)))
 
-# What some of them compare with: tools/setup bench.
-$(BENCH)/obj/bench/ranges.o: BENCH_FLAGS += $(shell pkg-config --cflags glib-2.0 2>/dev/null)
-$(BENCH)/ranges: BENCH_LIBRARIES := -lJudy $(shell pkg-config --libs glib-2.0 2>/dev/null)
+# What some of them compare with: tools/setup bench.  Asked for when it is there.
+$(BENCH)/obj/bench/ranges.o: BENCH_EXTRA = $(shell pkg-config --cflags glib-2.0)
+$(BENCH)/ranges: BENCH_LIBRARIES = -lJudy $(shell pkg-config --libs glib-2.0)
 $(BENCH)/obj/bench/ranges.o: | bench-libraries
 
 .PHONY: bench-libraries
@@ -235,7 +235,7 @@ bench-libraries:
 $(BENCH)/obj/%.o: %.c
 	$(call say,CC bench,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)clang $(BENCH_FLAGS) -c $< -o $@
+	$(Q)clang $(BENCH_FLAGS) $(BENCH_EXTRA) -c $< -o $@
 
 $(BENCH)/%: $(BENCH)/obj/bench/%.o $(BENCH_SOURCES:%.c=$(BENCH)/obj/%.o)
 	$(call say,LINK,$@)
