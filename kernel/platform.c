@@ -38,6 +38,12 @@ void cairn_platform_panic(const char *text)
     machine_poweroff(false);
 }
 
+void kernel_require(enum cairn_status status, const char *what)
+{
+    if (status != CAIRN_OK)
+        kernel_panic("%s: %s", what, cairn_status_text(status));
+}
+
 void kernel_panic(const char *format, ...)
 {
     char message[MESSAGE_BYTES];

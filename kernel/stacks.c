@@ -14,12 +14,6 @@
 
 #define STACKS_THAT_WAIT 8
 
-static void require(enum cairn_status status, const char *what)
-{
-    if (status != CAIRN_OK)
-        kernel_panic("%s: %s", what, cairn_status_text(status));
-}
-
 static void start_areas(struct cairn_areas *areas, const char *range)
 {
     const struct cairn_layout_range *where =
@@ -27,15 +21,16 @@ static void start_areas(struct cairn_areas *areas, const char *range)
 
     if (where == NULL)
         kernel_panic("the layout has no place for %s", range);
-    require(cairn_areas_init(areas, where->span, &kernel.table, &kernel.frames),
-            range);
+    kernel_require(
+        cairn_areas_init(areas, where->span, &kernel.table, &kernel.frames),
+        range);
 }
 
 static struct cairn_stack make_stack(const char *name)
 {
     struct cairn_stack stack;
 
-    require(cairn_stack_alloc(&kernel.stacks, 0, name, &stack), name);
+    kernel_require(cairn_stack_alloc(&kernel.stacks, 0, name, &stack), name);
     return stack;
 }
 
@@ -50,8 +45,9 @@ void stacks_start(void)
 
     start_areas(&kernel.areas, "areas");
     start_areas(&kernel.stack_areas, "stacks");
-    require(cairn_stacks_init(&kernel.stacks, &kernel.stack_areas, &config),
-            "stacks");
+    kernel_require(
+        cairn_stacks_init(&kernel.stacks, &kernel.stack_areas, &config),
+        "stacks");
     for (unsigned i = 0; i < CPU_STACK_COUNT; i++)
         cpu_set_stack(i, make_stack(cpu_stack_name(i)).top.value);
 }

@@ -32,15 +32,10 @@
 #define ENTRY_LARGE   ((uint64_t)1 << 7)
 #define ENTRY_ADDRESS ((uint64_t)0x000ffffffffff000)
 
-static void require(enum cairn_status status, const char *what)
-{
-    if (status != CAIRN_OK)
-        kernel_panic("page table, %s: %s", what, cairn_status_text(status));
-}
-
 static void release_table(void *context, cairn_pfn frame)
 {
-    require(cairn_frames_free(context, frame), "a table that is not needed");
+    kernel_require(cairn_frames_free(context, frame),
+                   "page table, a table that is not needed");
 }
 
 /* ---- What is mapped ------------------------------------------------------ */
@@ -50,9 +45,9 @@ static void map(uint64_t virt, uint64_t start, uint64_t end, unsigned rights)
     const struct cairn_page_policy policy = {.rights =
                                                  rights | CAIRN_PAGE_GLOBAL};
 
-    require(cairn_map_range(&kernel.table, cairn_va_make(virt),
-                            cairn_phys_range_make(start, end), &policy),
-            "mapping");
+    kernel_require(cairn_map_range(&kernel.table, cairn_va_make(virt),
+                                   cairn_phys_range_make(start, end), &policy),
+                   "page table, mapping");
 }
 
 static uint64_t offset_of(const char *symbol)
@@ -108,10 +103,11 @@ static void map_screen(void)
     uint64_t end = (screen->base.value + screen->bytes + mask) & ~mask;
 
     if (screen->is_present && end - start <= KERNEL_SCREEN_BYTES_MAX)
-        require(cairn_map_range(&kernel.table,
-                                cairn_va_make(KERNEL_FRAMEBUFFER_BASE),
-                                cairn_phys_range_make(start, end), &policy),
-                "screen");
+        kernel_require(cairn_map_range(&kernel.table,
+                                       cairn_va_make(KERNEL_FRAMEBUFFER_BASE),
+                                       cairn_phys_range_make(start, end),
+                                       &policy),
+                       "page table, screen");
 }
 
 /* The firmware's own map; where it is, the loader's tables say. */
@@ -125,10 +121,9 @@ static cairn_phys find_uefi_map(void)
     return mapping.phys;
 }
 
-static void map_uefi_map(void)
+static void map_uefi_map(uint64_t start)
 {
     uint64_t mask = CAIRN_FRAME_SIZE - 1;
-    uint64_t start = find_uefi_map().value;
     uint64_t end = start + kernel.map_window_entries * kernel.map_window_stride;
 
     map(kernel.map_window & ~mask, start & ~mask, (end + mask) & ~mask, 0);
@@ -158,9 +153,9 @@ static void unpin_loader(uint64_t map_phys)
         struct cairn_phys_range pin = map_of_boot->pins[i];
 
         if (map_phys - pin.start.value >= cairn_phys_range_bytes(pin))
-            require(cairn_memmap_unpin(map_of_boot, pin.start.value,
-                                       cairn_phys_range_bytes(pin)),
-                    "unpin");
+            kernel_require(cairn_memmap_unpin(map_of_boot, pin.start.value,
+                                              cairn_phys_range_bytes(pin)),
+                           "page table, unpin");
     }
 }
 
@@ -180,7 +175,8 @@ static void init_table(void)
         .is_w_xor_x = true,
     };
 
-    require(cairn_pagetable_init(&kernel.table, &config), "root");
+    kernel_require(cairn_pagetable_init(&kernel.table, &config),
+                   "page table, root");
 }
 
 /* Global pages of the former tables, too. */
@@ -204,7 +200,7 @@ void tables_start(void)
         map_window(kernel.window.ranges[i]);
     map_screen();
     if (is_uefi)
-        map_uefi_map();
+        map_uefi_map(uefi_map);
     if (kernel.table.config.features.has_pat)
         insn_write_msr(MSR_PAT, CAIRN_PAGING_PAT);
     cairn_pagetable_activate(&kernel.table);

@@ -12,8 +12,8 @@
  *        as there is a frame allocator, tables.c replaces them.
  *
  *        The UEFI loader has built such tables, in memory of its own; what is
- *        still alive of that is pinned, so that it is never reclaimed, and the
- *        page of the loader that led here is unmapped.  After
+ *        still alive of that is pinned, so that it is never reclaimed; the
+ *        page of the loader that led here stays mapped until tables.c.  After
  *        Multiboot 2 and PVH the kernel stands on the provisional ones of
  *        entry.S, which reach the first 4 GiB at their own addresses; it
  *        builds the final ones here, with frames of the early allocator.
@@ -70,17 +70,12 @@ static uint64_t max(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
-static void require(enum cairn_status status, const char *what)
-{
-    if (status != CAIRN_OK)
-        kernel_panic("%s: %s", what, cairn_status_text(status));
-}
-
 static void start_library(void)
 {
-    require(cairn_init_early(&kernel.boot, kernel_image_range(),
-                             cairn_phys_make(CAIRN_PHYS_LIMIT), &kernel.early),
-            "memory map");
+    kernel_require(cairn_init_early(&kernel.boot, kernel_image_range(),
+                                    cairn_phys_make(CAIRN_PHYS_LIMIT),
+                                    &kernel.early),
+                   "memory map");
 }
 
 /* ---- The final tables, after Multiboot 2 and PVH ------------------------- */
@@ -172,7 +167,7 @@ static void map_screen(struct boot_tables *tables)
 
 static void build_tables(void)
 {
-    bool has_5_levels = (insn_read_cr4() & INSN_CR4_LA57) != 0;
+    bool has_5_levels = cpu_paging_mode() == CAIRN_PAGING_5LEVEL;
     struct boot_tables tables = {.levels = has_5_levels ? 5 : 4,
                                  .alloc = alloc_table,
                                  .context = &kernel.early};
@@ -188,10 +183,10 @@ static void build_tables(void)
     window_bytes = map_window(&tables);
     map_screen(&tables);
     insn_write_cr3(tables.root);
-    require(cairn_window_activate(&kernel.window,
-                                  cairn_virt_make(KERNEL_WINDOW_BASE),
-                                  window_bytes),
-            "window");
+    kernel_require(cairn_window_activate(&kernel.window,
+                                         cairn_virt_make(KERNEL_WINDOW_BASE),
+                                         window_bytes),
+                   "window");
 }
 
 /* ---- What the UEFI loader leaves alive ----------------------------------- */
@@ -209,8 +204,9 @@ static void pin_range_at(struct loader_pins *pins, uint64_t phys)
 
         if (phys - range->start >= range->bytes || (pins->pinned >> i & 1) != 0)
             continue;
-        require(cairn_memmap_pin(&kernel.boot.map, range->start, range->bytes),
-                "pin");
+        kernel_require(
+            cairn_memmap_pin(&kernel.boot.map, range->start, range->bytes),
+            "pin");
         pins->pinned |= 1u << i;
     }
 }
@@ -251,29 +247,16 @@ static uint64_t map_buffer_bytes(const struct cairn_handoff *handoff)
     return handoff->map_bytes;
 }
 
-/*
- * The loader's executable page, at its own address, has led here: it is not
- * needed any more.  Its entries are not global.
- */
-static void leave_lower_half(void)
-{
-    uint64_t cr3 = insn_read_cr3();
-    uint64_t *root = (uint64_t *)(KERNEL_WINDOW_BASE + (cr3 & ENTRY_ADDRESS));
-
-    for (int i = 0; i < ENTRY_COUNT / 2; i++)
-        root[i] = 0;
-    insn_write_cr3(cr3);
-}
-
 /* ---- The two ways in ----------------------------------------------------- */
 
 static void start_kernel(void)
 {
     const struct cairn_framebuffer *screen = &kernel.boot.framebuffer;
 
-    require(cairn_window_cover(&kernel.window, &kernel.boot.map, WINDOW_KINDS,
-                               kernel.window_ranges, KERNEL_WINDOW_RANGES),
-            "window");
+    kernel_require(cairn_window_cover(&kernel.window, &kernel.boot.map,
+                                      WINDOW_KINDS, kernel.window_ranges,
+                                      KERNEL_WINDOW_RANGES),
+                   "window");
     if (screen->is_present && screen->bytes <= KERNEL_SCREEN_BYTES_MAX)
         console_attach_screen(
             screen, (void *)(KERNEL_FRAMEBUFFER_BASE +
@@ -290,9 +273,9 @@ void boot_from_32(uint64_t magic, uint64_t info, uint64_t image)
     image_phys = image;
     cairn_window_init(&kernel.window, PROVISIONAL_BYTES);
     if (cairn_boot_is_pvh(start))
-        require(cairn_boot_from_pvh(start, &kernel.boot), "PVH");
+        kernel_require(cairn_boot_from_pvh(start, &kernel.boot), "PVH");
     else if (magic == MULTIBOOT2_MAGIC)
-        require(
+        kernel_require(
             cairn_boot_from_multiboot2((uint32_t)magic, start, &kernel.boot),
             "Multiboot 2");
     else
@@ -317,11 +300,11 @@ void boot_from_uefi(uint64_t handoff_phys)
     if (error != CAIRN_HANDOFF_OK)
         kernel_panic("hand-off refused: %s", cairn_handoff_error_text(error));
     image_phys = handoff->kernel_phys;
-    require(cairn_window_activate(&kernel.window,
-                                  cairn_virt_make(handoff->window_base),
-                                  handoff->window_bytes),
-            "window");
-    require(cairn_boot_from_handoff(handoff, &kernel.boot), "hand-off");
+    kernel_require(cairn_window_activate(&kernel.window,
+                                         cairn_virt_make(handoff->window_base),
+                                         handoff->window_bytes),
+                   "window");
+    kernel_require(cairn_boot_from_handoff(handoff, &kernel.boot), "hand-off");
     kernel.map_window =
         CAIRN_HANDOFF_MAP_WINDOW + (handoff->map_base & (CAIRN_FRAME_SIZE - 1));
     kernel.map_window_bytes = map_buffer_bytes(handoff);
@@ -329,6 +312,5 @@ void boot_from_uefi(uint64_t handoff_phys)
     kernel.map_window_stride = handoff->map_descriptor_bytes;
     start_library();
     pin_loader(handoff);
-    leave_lower_half();
     start_kernel();
 }

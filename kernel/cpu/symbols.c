@@ -3,10 +3,8 @@
  */
 #include "cpu/symbols.h"
 
+#include "kernel.h"
 #include <cairn/format.h>
-
-extern const char kernel_image_begin[];
-extern const char kernel_text_end[];
 
 /* The last symbol at or below `offset`; the caller knows there is one. */
 static const struct symbol *find(uint64_t offset)

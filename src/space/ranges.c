@@ -133,14 +133,6 @@ bool cairn__range_pages(const struct cairn_ranges *ranges,
 
 /* ---- What is known of a node --------------------------------------------- */
 
-/* The largest rooms so far, and those of [start, end). */
-static void add_gap(uint64_t *rooms, uint64_t start, uint64_t end)
-{
-    for (unsigned i = 0; i < ROOMS; i++)
-        rooms[i] = cairn__max(
-            rooms[i], cairn__range_room(start, end, cairn__range_granule(i)));
-}
-
 /* The most room between an end and the start behind it. */
 CAIRN_INLINE uint64_t widest(const uint64_t *ends, const uint64_t *starts,
                              unsigned count, uint64_t align)
@@ -177,7 +169,8 @@ static void inner_rooms(const node_type *node, unsigned from, unsigned to,
         rooms[i] = 0;
     for (unsigned i = from; i <= to && i < node->head.count; i++) {
         if (i > 0)
-            add_gap(rooms, children[i - 1].end, node->inner.firsts[i]);
+            cairn__range_add_gap(rooms, children[i - 1].end,
+                                 node->inner.firsts[i]);
         for (unsigned j = 0; j < ROOMS && i < to; j++)
             rooms[j] = cairn__max(rooms[j], children[i].room[j]);
     }

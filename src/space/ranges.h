@@ -122,6 +122,15 @@ CAIRN_INLINE uint64_t cairn__range_room(uint64_t start, uint64_t end,
     return first < end ? end - first : 0;
 }
 
+/* The largest rooms so far, and those of [start, end). */
+static inline void cairn__range_add_gap(uint64_t *rooms, uint64_t start,
+                                        uint64_t end)
+{
+    for (unsigned i = 0; i < CAIRN__RANGE_ROOMS; i++)
+        rooms[i] = cairn__max(
+            rooms[i], cairn__range_room(start, end, cairn__range_granule(i)));
+}
+
 /* ---- Walks --------------------------------------------------------------- */
 
 /* In pages. */

@@ -16,13 +16,6 @@ struct walk {
     uint64_t pages;
 };
 
-static void add_gap(struct cairn__range_sum *sum, uint64_t start, uint64_t end)
-{
-    for (unsigned i = 0; i < CAIRN__RANGE_ROOMS; i++)
-        sum->room[i] = cairn__max(
-            sum->room[i], cairn__range_room(start, end, (uint64_t)1 << i * 9));
-}
-
 static bool are_keys_right(const uint64_t *keys, unsigned count, unsigned used,
                            unsigned most)
 {
@@ -50,7 +43,7 @@ static unsigned check_leaf(node_type *leaf, struct walk *walk,
         if (start < walk->end || end <= start || end > walk->ranges->end)
             return 1;
         if (i > 0)
-            add_gap(sum, leaf->leaf.ends[i - 1], start);
+            cairn__range_add_gap(sum->room, leaf->leaf.ends[i - 1], start);
         walk->end = end;
         walk->count++;
         walk->pages += end - start;
@@ -81,7 +74,8 @@ static unsigned check_node(node_type *node, unsigned level, struct walk *walk,
             memcmp(below.room, child->room, sizeof(below.room)) != 0)
             return 2;
         if (i > 0)
-            add_gap(sum, node->inner.children[i - 1].end, below.first);
+            cairn__range_add_gap(sum->room, node->inner.children[i - 1].end,
+                                 below.first);
         for (unsigned j = 0; j < CAIRN__RANGE_ROOMS; j++)
             sum->room[j] = cairn__max(sum->room[j], below.room[j]);
     }

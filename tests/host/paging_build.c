@@ -277,3 +277,19 @@ void paging_verify(void)
     CHECK_EQ(paging_frames_out(),
              paging.table.table_count + paging.table.aside_count);
 }
+
+enum cairn_cache paging_cache_of(unsigned memory_type)
+{
+    switch (memory_type) {
+    case SIM_MMU_WB:
+        return CAIRN_CACHE_WB;
+    case SIM_MMU_WT:
+        return CAIRN_CACHE_WT;
+    case SIM_MMU_WC:
+        return CAIRN_CACHE_WC;
+    case SIM_MMU_UC_MINUS:
+        return CAIRN_CACHE_UC_MINUS;
+    default:
+        return CAIRN_CACHE_UC;
+    }
+}

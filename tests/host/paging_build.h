@@ -69,6 +69,9 @@ void paging_expect_hole(uint64_t va);
 /* Can that CPU do it?  Through its caches; a spurious fault is tried again. */
 bool paging_can(unsigned cpu, uint64_t va, enum sim_mmu_kind kind);
 
+/* The library's word for a memory type of the simulated MMU. */
+enum cairn_cache paging_cache_of(unsigned memory_type);
+
 /* No invariant is broken, no reserved bit is set, and no frame is missing. */
 void paging_verify(void);
 

@@ -35,22 +35,6 @@ static void set_entry(const struct cairn_ptwalk_step *step, uint64_t entry)
         *(uint32_t *)sim_ram_at(step->entry_at.value, 4) = (uint32_t)entry;
 }
 
-static enum cairn_cache cache_of(unsigned memory_type)
-{
-    switch (memory_type) {
-    case SIM_MMU_WB:
-        return CAIRN_CACHE_WB;
-    case SIM_MMU_WT:
-        return CAIRN_CACHE_WT;
-    case SIM_MMU_WC:
-        return CAIRN_CACHE_WC;
-    case SIM_MMU_UC_MINUS:
-        return CAIRN_CACHE_UC_MINUS;
-    default:
-        return CAIRN_CACHE_UC;
-    }
-}
-
 static unsigned rights_of(const struct sim_mmu_view *view)
 {
     return (view->writable ? CAIRN_PAGE_WRITE : 0) |
@@ -74,7 +58,7 @@ static unsigned compare(uint64_t va)
     CHECK_EQ(mapping.page_bytes, view.bytes);
     CHECK_EQ(mapping.bytes, view.bytes - (va & (view.bytes - 1)));
     CHECK_EQ(mapping.rights, rights_of(&view));
-    CHECK_EQ(mapping.cache, cache_of(view.memory_type));
+    CHECK_EQ(mapping.cache, paging_cache_of(view.memory_type));
     CHECK_EQ(mapping.is_accessed, view.accessed);
     CHECK_EQ(mapping.is_dirty, view.dirty);
     CHECK(steps[count - 1].is_leaf);

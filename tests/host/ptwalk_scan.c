@@ -3,6 +3,7 @@
  * simulated hardware finds in the same tables.
  */
 #include "host/mmu_build.h"
+#include "paging_build.h"
 
 #include "base/memory.h"
 #include "harness/test.h"
@@ -43,22 +44,6 @@ static void begin(struct cairn_ptwalk_scan *scan, uint64_t from, unsigned flags)
                        cairn_va_make(from), flags);
 }
 
-static enum cairn_cache cache_of(unsigned memory_type)
-{
-    switch (memory_type) {
-    case SIM_MMU_WB:
-        return CAIRN_CACHE_WB;
-    case SIM_MMU_WT:
-        return CAIRN_CACHE_WT;
-    case SIM_MMU_WC:
-        return CAIRN_CACHE_WC;
-    case SIM_MMU_UC_MINUS:
-        return CAIRN_CACHE_UC_MINUS;
-    default:
-        return CAIRN_CACHE_UC;
-    }
-}
-
 static void keep_leaf(void *context, uint64_t va,
                       const struct sim_mmu_view *view)
 {
@@ -74,7 +59,7 @@ static void keep_leaf(void *context, uint64_t va,
                   (view->executable ? CAIRN_PAGE_EXEC : 0) |
                   (view->user ? CAIRN_PAGE_USER : 0) |
                   (view->global ? CAIRN_PAGE_GLOBAL : 0),
-        .cache = cache_of(view->memory_type),
+        .cache = paging_cache_of(view->memory_type),
         .is_accessed = view->accessed,
         .is_dirty = view->dirty,
     };

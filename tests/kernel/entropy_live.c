@@ -1,6 +1,7 @@
 /*
  * entropy_live.c - random numbers and the layout of the running kernel.
  */
+#include "cpu/cpu.h"
 #include "cpu/insn.h"
 #include "cpu/random.h"
 #include "harness/test.h"
@@ -124,7 +125,7 @@ static void check_table(uint64_t phys, unsigned level, uint64_t va)
 
 CAIRN_TEST(F1_live_all_that_is_mapped_is_in_the_layout)
 {
-    bool has_5_levels = (insn_read_cr4() & INSN_CR4_LA57) != 0;
+    bool has_5_levels = cpu_paging_mode() == CAIRN_PAGING_5LEVEL;
 
     CHECK_EQ(cairn_layout_check(&kernel.layout), 0);
     sliding[0] = cairn_layout_find(&kernel.layout, "areas");

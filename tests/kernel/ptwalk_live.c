@@ -4,9 +4,11 @@
  *
  * What is built here is never activated, and all frames come back.
  */
+#include "cpu/cpu.h"
 #include "cpu/insn.h"
 #include "harness/test.h"
 #include "kernel.h"
+#include "kernel/space.h"
 #include <cairn/map.h>
 #include <cairn/ptwalk.h>
 
@@ -42,16 +44,6 @@ static void start(enum cairn_paging_mode mode)
 
     built = mode;
     CHECK_EQ(cairn_pagetable_init(&table, &config), CAIRN_OK);
-}
-
-static uint64_t free_now(void)
-{
-    struct cairn_frames_stats stats;
-
-    cairn_frames_drain(FRAMES);
-    CHECK_EQ(cairn_frames_check(FRAMES), 0);
-    cairn_frames_stats(FRAMES, &stats);
-    return stats.free_frames;
 }
 
 static unsigned walk(uint64_t va, struct cairn_mapping *out)
@@ -113,16 +105,16 @@ CAIRN_TEST(D3_live_page_tables_on_the_kernels_frames)
 {
     static const enum cairn_paging_mode modes[] = {
         CAIRN_PAGING_4LEVEL, CAIRN_PAGING_5LEVEL, CAIRN_PAGING_PAE};
-    uint64_t before = free_now();
+    uint64_t before = space_frames_free();
 
     for (unsigned i = 0; i < 3; i++) {
         start(modes[i]);
         map_and_unmap(0x40000000);
         if (modes[i] != CAIRN_PAGING_PAE)
             map_and_unmap(0xffff900000000000);
-        CHECK(free_now() < before);
+        CHECK(space_frames_free() < before);
         cairn_pagetable_destroy(&table);
-        CHECK_EQ(free_now(), before);
+        CHECK_EQ(space_frames_free(), before);
     }
 }
 
@@ -130,11 +122,7 @@ CAIRN_TEST(D3_live_page_tables_on_the_kernels_frames)
 
 static void look_live(uint64_t va, struct cairn_mapping *out)
 {
-    enum cairn_paging_mode mode = (insn_read_cr4() & INSN_CR4_LA57) != 0
-                                      ? CAIRN_PAGING_5LEVEL
-                                      : CAIRN_PAGING_4LEVEL;
-
-    CHECK(cairn_ptwalk(mode, cairn_phys_make(insn_read_cr3()),
+    CHECK(cairn_ptwalk(cpu_paging_mode(), cairn_phys_make(insn_read_cr3()),
                        cairn_va_make(va), steps, out) > 0);
 }
 

@@ -28,7 +28,7 @@ static void release_table(void *context, cairn_pfn frame)
     CHECK_EQ(cairn_frames_free(FRAMES, frame), CAIRN_OK);
 }
 
-static uint64_t free_now(void)
+uint64_t space_frames_free(void)
 {
     struct cairn_frames_stats stats;
 
@@ -150,7 +150,7 @@ void space_start(void)
     if (cairn_pagetable_active() == &space.table)
         leave();
     CHECK(cairn_pagetable_active() == &kernel.table);
-    space.frames_free = free_now();
+    space.frames_free = space_frames_free();
     space.former = cairn_phys_make(insn_read_cr3());
     space.kernel_base = has_5_levels ? 0xff10000000000000 : 0xffffa00000000000;
     space.user_base = has_5_levels ? 0x0010000040000000 : 0x0000000040000000;
@@ -165,10 +165,10 @@ void space_end(void)
 {
     CHECK(cairn_pagetable_active() == &space.table);
     CHECK_EQ(cairn_pagetable_check(&space.table), 0);
-    CHECK(free_now() < space.frames_free);
+    CHECK(space_frames_free() < space.frames_free);
     leave();
     CHECK_EQ(insn_read_cr3(), space.former.value);
-    CHECK_EQ(free_now(), space.frames_free);
+    CHECK_EQ(space_frames_free(), space.frames_free);
 }
 
 /* ---- Short forms --------------------------------------------------------- */

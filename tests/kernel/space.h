@@ -32,6 +32,9 @@ void space_end(void);
 
 /* ---- Frames -------------------------------------------------------------- */
 
+/* Free frames, magazines drained; the allocator is checked, too. */
+uint64_t space_frames_free(void);
+
 /* A block of 2^order zeroed frames, given back by space_free. */
 uint64_t space_alloc(cairn_order order);
 void space_free(uint64_t phys);

@@ -7,27 +7,10 @@
 #include "cpu/probe.h"
 #include "harness/test.h"
 #include "kernel.h"
+#include "kernel/space.h"
+#include "monitor/text.h"
 
 #define FRAMES (&kernel.frames)
-
-static uint64_t free_now(void)
-{
-    struct cairn_frames_stats stats;
-
-    cairn_frames_drain(FRAMES);
-    CHECK_EQ(cairn_frames_check(FRAMES), 0);
-    cairn_frames_stats(FRAMES, &stats);
-    return stats.free_frames;
-}
-
-static bool is_text(const char *one, const char *two)
-{
-    while (*one != '\0' && *one == *two) {
-        one++;
-        two++;
-    }
-    return *one == *two;
-}
 
 /* Neither end can be touched, and the guard tells whose it is. */
 static void check_guards(const struct cairn_area_info *stack)
@@ -42,7 +25,7 @@ static void check_guards(const struct cairn_area_info *stack)
     CHECK_EQ(fault.address, below);
     CHECK(cairn_areas_find(&kernel.stack_areas, cairn_va_make(below), &guard));
     CHECK_EQ(guard.part, CAIRN_AREA_GUARD_BELOW);
-    CHECK(is_text(guard.name, stack->name));
+    CHECK(text_is_equal(guard.name, stack->name));
     CHECK(!probe_read((uintptr_t)above, &value, &fault));
     CHECK_EQ(fault.address, above);
     CHECK(cairn_areas_find(&kernel.stack_areas, cairn_va_make(above), &guard));
@@ -58,7 +41,7 @@ CAIRN_TEST(H1_H3_live_this_code_runs_on_a_stack_with_guards)
     CHECK_EQ(stack.part, CAIRN_AREA_BODY);
     CHECK_EQ(stack.kind, CAIRN_AREA_STACK);
     CHECK_EQ(stack.bytes, CAIRN_STACK_BYTES);
-    CHECK(is_text(stack.name, "kernel"));
+    CHECK(text_is_equal(stack.name, "kernel"));
     check_guards(&stack);
 }
 
@@ -71,7 +54,7 @@ CAIRN_TEST(H4_I3_live_stacks_of_exceptions_have_guards)
 
     while (cairn_areas_next(&kernel.stack_areas, at, &stack)) {
         for (unsigned i = 0; i < CPU_STACK_COUNT; i++)
-            named += is_text(stack.name, cpu_stack_name(i));
+            named += text_is_equal(stack.name, cpu_stack_name(i));
         check_guards(&stack);
         at.value = stack.start.value + stack.bytes + stack.guard_above;
     }
@@ -86,7 +69,7 @@ CAIRN_TEST(H2_live_stacks_come_and_go)
     uint64_t used;
 
     (void)cairn_stacks_drain(&kernel.stacks);
-    before = free_now();
+    before = space_frames_free();
     CHECK_EQ(cairn_stack_alloc(&kernel.stacks, 32 * CAIRN_KIB, "test", &stack),
              CAIRN_OK);
     CHECK_EQ(stack.top.value % 16, 0);
@@ -96,7 +79,7 @@ CAIRN_TEST(H2_live_stacks_come_and_go)
     CHECK_EQ(cairn_stack_free(&kernel.stacks, &stack), CAIRN_OK);
     CHECK_EQ(cairn_stack_free(&kernel.stacks, &stack), CAIRN_DOUBLE_FREE);
     CHECK(cairn_stacks_drain(&kernel.stacks) > 0);
-    CHECK(free_now() + 8 >= before); /* but for the books */
+    CHECK(space_frames_free() + 8 >= before); /* but for the books */
 }
 
 /* Twice as large as memory, touched here and there. */
@@ -110,7 +93,7 @@ CAIRN_TEST(F21_I4_live_areas_may_be_larger_than_memory)
         .name = "larger than memory",
     };
     uint64_t filled = fault_filled();
-    uint64_t before = free_now();
+    uint64_t before = space_frames_free();
     uint64_t aside = kernel.table.aside_count;
     uint64_t touched = 0;
     struct cairn_area *area;
@@ -131,12 +114,13 @@ CAIRN_TEST(F21_I4_live_areas_may_be_larger_than_memory)
     }
     CHECK_EQ(area->frame_count, touched);
     CHECK_EQ(fault_filled(), filled + touched);
-    CHECK(before - free_now() >= touched);
+    CHECK(before - space_frames_free() >= touched);
     /* Its rights hold. */
     CHECK(!probe_exec((uintptr_t)area->start.value, &fault));
     CHECK_EQ(fault.vector, 14);
     CHECK_EQ(cairn_area_free(area, NULL, NULL), CAIRN_OK);
     CHECK(!probe_read((uintptr_t)request.bytes, &value, &fault));
     /* All but what the page table keeps for its next tables, and books. */
-    CHECK(free_now() + (kernel.table.aside_count - aside) + 8 >= before);
+    CHECK(space_frames_free() + (kernel.table.aside_count - aside) + 8 >=
+          before);
 }
