@@ -108,7 +108,7 @@ void audit_configure(struct cairn_audit_config *out)
     *out = (struct cairn_audit_config){
         .mode = mode,
         .root = {insn_read_cr3()},
-        .has_nx = true, /* the kernel does not start without */
+        .has_nx = cpu_paging_features().has_nx,
         .kernel_start = {upper_half},
         .lowest = {upper_half},
         .areas = areas,

@@ -17,6 +17,8 @@
  */
 #include "audit.h"
 #include "console/console.h"
+#include "cpu/cpu.h"
+#include "cpu/features.h"
 #include "cpu/insn.h"
 #include "kernel.h"
 #include "layout.h"
@@ -30,12 +32,7 @@
 #include <cairn/report.h>
 #include <cairn/version.h>
 
-#define MAIN_CR0_WRITE_PROTECT       (1u << 16)
-#define MAIN_CPUID_EXTENDED          0x80000000u
-#define MAIN_CPUID_EXTENDED_FEATURES 0x80000001u
-#define MAIN_CPUID_NX                (1u << 20) /* of EDX */
-#define MAIN_MSR_EFER                0xc0000080u
-#define MAIN_EFER_NXE                (1u << 11)
+#define MAIN_CR0_WRITE_PROTECT (1u << 16)
 
 /* ---- Greeting ------------------------------------------------------------ */
 
@@ -69,6 +66,14 @@ static void print_early(void)
                    (unsigned)stats->reserve_frames);
 }
 
+static void print_lacking(void *context, const char *text)
+{
+    (void)context;
+    console_printf("[cairn] %s\n", text);
+}
+
+static const struct cairn_sink lacking_sink = {.line = print_lacking};
+
 static void print_frames_line(void *context, const char *text)
 {
     (void)context;
@@ -91,21 +96,12 @@ static void print_window(void)
                    (unsigned long long)kernel.window.base);
 }
 
-static bool has_no_execute(void)
-{
-    if (insn_cpuid(MAIN_CPUID_EXTENDED, 0).eax < MAIN_CPUID_EXTENDED_FEATURES)
-        return false;
-    if (!(insn_cpuid(MAIN_CPUID_EXTENDED_FEATURES, 0).edx & MAIN_CPUID_NX))
-        return false;
-    return (insn_read_msr(MAIN_MSR_EFER) & MAIN_EFER_NXE) != 0;
-}
-
 static void print_protection(void)
 {
     bool is_write_protected = (insn_read_cr0() & MAIN_CR0_WRITE_PROTECT) != 0;
     console_printf("[cairn] W^X: CR0.WP %s, EFER.NXE %s\n",
                    is_write_protected ? "on" : "off",
-                   has_no_execute() ? "on" : "off");
+                   cpu_paging_features().has_nx ? "on" : "off");
 }
 
 static void print_mappings(void)
@@ -223,6 +219,7 @@ CAIRN_NORETURN void kernel_main(void)
     print_frames();
     print_window();
     print_protection();
+    features_report(FEATURES_ALL, &lacking_sink);
     stacks_start();
     stacks_enter(run);
 }

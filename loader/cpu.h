@@ -39,6 +39,9 @@ static inline uint64_t cpu_time_stamp(void)
     return (uint64_t)high << 32 | low;
 }
 
+/* No-execute pages: EFER.NXE may be set. */
+bool cpu_has_nx(void);
+
 /* Only if CPUID 1, ECX bit 30.  False if the generator had nothing ready. */
 static inline bool cpu_random(uint64_t *value)
 {

@@ -66,7 +66,8 @@ static void finish_handoff(struct loader *loader)
 static void prepare_cpu(void)
 {
     cpu_interrupts_off();
-    cpu_write_msr(CPU_MSR_EFER, cpu_read_msr(CPU_MSR_EFER) | CPU_EFER_NXE);
+    if (cpu_has_nx())
+        cpu_write_msr(CPU_MSR_EFER, cpu_read_msr(CPU_MSR_EFER) | CPU_EFER_NXE);
     cpu_write_cr4(cpu_read_cr4() & ~(CPU_CR4_PGE | CPU_CR4_PCID | CPU_CR4_CET));
 }
 

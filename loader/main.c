@@ -62,7 +62,7 @@ static efi_status find_self(struct loader *loader)
 static efi_status prepare(struct loader *loader)
 {
     static efi_status (*const steps[])(struct loader *) = {
-        cpu_check,         /* no-execute pages, four levels */
+        cpu_check,         /* four levels */
         find_self,         /* the volume */
         command_read,      /* cmdline.txt */
         image_read,        /* kernel.elf, checked */

@@ -27,8 +27,8 @@
 #define CR4_LA57        (1 << 12)
 #define MSR_EFER        0xc0000080
 #define EFER_LME        (1 << 8)
-#define EFER_NXE        (1 << 11)
 #define CPUID_EDX_NX    (1 << 20)
+#define CPUID_NX_TO_NXE (20 - 11)       /* a shift between their bits */
 #define CPUID_EDX_LM    (1 << 29)
 #define CPUID_ECX_LA57  (1 << 16)       /* of leaf 7 */
 
@@ -71,12 +71,11 @@ here:   pop     %ebp
         mov     %edx, BORROWED
         lea     AT(boot_stack_top), %esp
 
-        /* A CPU without 64-bit mode or no-execute pages cannot go on. */
+        /* A CPU without 64-bit mode cannot go on. */
         mov     $0x80000001, %eax
         cpuid
-        and     $(CPUID_EDX_LM | CPUID_EDX_NX), %edx
-        cmp     $(CPUID_EDX_LM | CPUID_EDX_NX), %edx
-        jne     no_long_mode
+        test    $CPUID_EDX_LM, %edx
+        jz      no_long_mode
 
         /* Identity: 4 tables of 512 entries of 2 MiB. */
         lea     AT(boot_identity), %ebx
@@ -135,9 +134,15 @@ here:   pop     %ebp
         or      $(CR4_PAE | CR4_PGE), %eax
         mov     %eax, %cr4
         mov     %ebx, %cr3
+        mov     $0x80000001, %eax       /* NXE only where there is NX */
+        cpuid
+        and     $CPUID_EDX_NX, %edx
+        shr     $CPUID_NX_TO_NXE, %edx
+        mov     %edx, %ebx
         mov     $MSR_EFER, %ecx
         rdmsr
-        or      $(EFER_LME | EFER_NXE), %eax
+        or      $EFER_LME, %eax
+        or      %ebx, %eax
         wrmsr
         mov     %cr0, %eax
         or      $(CR0_PG | CR0_WP), %eax
@@ -205,7 +210,7 @@ no_long_mode:
 2:      hlt
         jmp     2b
 no_long_mode_text:
-        .asciz  "\r\n[cairn] this CPU lacks 64-bit mode or no-execute pages\r\n"
+        .asciz  "\r\n[cairn] this CPU lacks 64-bit mode\r\n"
 
         .code64
 in_64_bits:

@@ -103,11 +103,17 @@ CAIRN_TEST(J1_J2_J5_live_the_kernels_tables_are_clean)
 {
     CHECK(cairn_pagetable_active() == &kernel.table);
     CHECK_EQ(audit(), 0);
-    CHECK(!result.is_reduced);
-    CHECK_EQ(result.executable_stretches, 1);
-    CHECK_EQ(result.executable_bytes, text_bytes());
+    CHECK_EQ(result.is_reduced, !space_has_nx());
+    CHECK_EQ(result.executable_stretches, space_has_nx());
+    CHECK_EQ(result.executable_bytes, space_has_nx() ? text_bytes() : 0);
     CHECK(result.mapped_bytes > result.writable_bytes);
     CHECK(result.writable_bytes > 0);
+}
+
+/* Code that is written elsewhere; without NX it is but an area without W. */
+static enum cairn_audit_rule alias_rule(void)
+{
+    return space_has_nx() ? CAIRN_AUDIT_ALIAS : CAIRN_AUDIT_CONSTANT;
 }
 
 CAIRN_TEST(J1_live_a_writable_alias_in_the_kernels_tables_is_found)
@@ -117,7 +123,7 @@ CAIRN_TEST(J1_live_a_writable_alias_in_the_kernels_tables_is_found)
     unsigned count = audit_turned(window, ENTRY_RW);
 
     CHECK_EQ(count, 1);
-    expect(CAIRN_AUDIT_ALIAS, window, phys);
+    expect(alias_rule(), window, phys);
     CHECK_EQ(findings[0].here.bytes, PAGE);
     CHECK_EQ(findings[0].other.start.value, KERNEL_VIRTUAL_BASE);
     CHECK_EQ(audit(), 0);
@@ -150,8 +156,10 @@ CAIRN_TEST(J2_live_writable_code_in_the_kernels_tables_is_found)
     unsigned count = audit_turned(KERNEL_VIRTUAL_BASE, ENTRY_RW);
 
     /* Writable and executable, and not as text should be. */
-    CHECK_EQ(count, 2);
-    expect(CAIRN_AUDIT_WRITABLE_CODE, KERNEL_VIRTUAL_BASE, image.start.value);
+    CHECK_EQ(count, space_has_nx() ? 2 : 1);
+    if (space_has_nx())
+        expect(CAIRN_AUDIT_WRITABLE_CODE, KERNEL_VIRTUAL_BASE,
+               image.start.value);
     expect(CAIRN_AUDIT_RIGHTS, KERNEL_VIRTUAL_BASE, image.start.value);
     CHECK_EQ(audit(), 0);
 }
@@ -162,8 +170,11 @@ CAIRN_TEST(J1_live_executable_data_in_the_kernels_tables_is_found)
     uint64_t last = image.end.value - PAGE;
     uint64_t window = KERNEL_WINDOW_BASE + last;
     uint64_t data = KERNEL_VIRTUAL_BASE + (last - image.start.value);
-    unsigned count = audit_turned(data, ENTRY_NX);
+    unsigned count;
 
+    if (!space_has_nx())
+        return; /* and the bit is reserved */
+    count = audit_turned(data, ENTRY_NX);
     CHECK_EQ(count, 3);
     CHECK_EQ(expect(CAIRN_AUDIT_ALIAS, window, last)->other.start.value, data);
     expect(CAIRN_AUDIT_WRITABLE_CODE, data, last);
@@ -212,6 +223,8 @@ CAIRN_TEST(J1_live_a_page_writable_and_executable_is_found)
 {
     unsigned count;
 
+    if (!space_has_nx())
+        return; /* and the bit is reserved */
     start();
     count = audit_turned(base, ENTRY_NX);
     /* And through the window. */
@@ -255,7 +268,7 @@ CAIRN_TEST(J1_live_a_writable_alias_of_text_is_found)
     count = audit();
     space_unmap(va + PAGE, PAGE);
     CHECK_EQ(count, 1);
-    expect(CAIRN_AUDIT_ALIAS, va + PAGE, phys + PAGE);
+    expect(alias_rule(), va + PAGE, phys + PAGE);
     CHECK_EQ(findings[0].other.start.value, KERNEL_VIRTUAL_BASE + PAGE);
     CHECK_EQ(findings[0].other.bytes, PAGE);
     CHECK_EQ(audit(), 0);
@@ -263,7 +276,7 @@ CAIRN_TEST(J1_live_a_writable_alias_of_text_is_found)
     count = audit();
     space_unmap(va, LARGE);
     CHECK_EQ(count, 2);
-    expect(CAIRN_AUDIT_ALIAS, va, phys);
+    expect(alias_rule(), va, phys);
     CHECK_EQ(findings[0].here.bytes, text_bytes());
     CHECK_EQ(findings[0].here.page_bytes, LARGE);
     expect(CAIRN_AUDIT_CONSTANT, va + text_bytes(), phys + text_bytes());

@@ -4,10 +4,7 @@
  */
 #include "cpu/cpu.h"
 #include "cpu/insn.h"
-#include "cpu/probe.h"
-#include "harness/test.h"
-#include "kernel.h"
-#include <cairn/map.h>
+#include "kernel/space.h"
 
 #define FRAMES (&kernel.frames)
 
@@ -35,8 +32,8 @@ CAIRN_TEST(F5_J2_live_sections_of_the_image)
     struct cairn_mapping data = look((uintptr_t)kernel_rodata_end);
 
     CHECK_EQ(text.rights, CAIRN_PAGE_EXEC | CAIRN_PAGE_GLOBAL);
-    CHECK_EQ(constants.rights, CAIRN_PAGE_GLOBAL);
-    CHECK_EQ(data.rights, CAIRN_PAGE_WRITE | CAIRN_PAGE_GLOBAL);
+    CHECK_EQ(constants.rights, space_rights(CAIRN_PAGE_GLOBAL));
+    CHECK_EQ(data.rights, space_rights(CAIRN_PAGE_WRITE | CAIRN_PAGE_GLOBAL));
     CHECK_EQ(text.phys.value, kernel_image_range().start.value);
     CHECK(!look((uintptr_t)kernel_image_begin - CAIRN_FRAME_SIZE).is_mapped);
     CHECK(!look((uintptr_t)kernel_image_end).is_mapped);
@@ -51,7 +48,8 @@ CAIRN_TEST(F8_live_the_screen_is_write_combining)
              screen->is_present && screen->bytes <= KERNEL_SCREEN_BYTES_MAX);
     if (!mapping.is_mapped)
         return;
-    CHECK_EQ(mapping.rights, CAIRN_PAGE_WRITE | CAIRN_PAGE_GLOBAL);
+    CHECK_EQ(mapping.rights,
+             space_rights(CAIRN_PAGE_WRITE | CAIRN_PAGE_GLOBAL));
     CHECK_EQ(mapping.phys.value, screen->base.value & ~(CAIRN_FRAME_SIZE - 1));
     CHECK_EQ(mapping.cache, kernel.table.config.features.has_pat
                                 ? CAIRN_CACHE_WC
