@@ -10,6 +10,7 @@
 #include "cpu/cpu.h"
 #include "cpu/insn.h"
 #include "kernel.h"
+#include "windows.h"
 #include <cairn/handoff.h>
 
 #define AREAS   128
@@ -75,6 +76,35 @@ static void add_stacks(void)
     }
 }
 
+/* Data, if it is mapped at all; devices in it, or behind its end. */
+static void add_window(void)
+{
+    uint64_t done = 0;
+
+    for (unsigned i = 0; i < WINDOWS_DEVICES; i++) {
+        struct windows_device device = windows_device(i);
+        uint64_t start = device.range.start.value;
+        uint64_t bytes = cairn_phys_range_bytes(device.range);
+        uint64_t end =
+            start < kernel.window.limit ? start : kernel.window.limit;
+        struct cairn_audit_area area =
+            named(device.name, KERNEL_WINDOW_BASE + start, bytes,
+                  CAIRN_AUDIT_WANT_RIGHTS);
+
+        if (bytes == 0)
+            continue;
+        area.rights = CAIRN_PAGE_WRITE;
+        if (end > done)
+            add(named("window", KERNEL_WINDOW_BASE + done, end - done,
+                      CAIRN_AUDIT_WANT_NOTHING));
+        add(area);
+        done = start + bytes;
+    }
+    if (done < kernel.window.limit)
+        add(named("window", KERNEL_WINDOW_BASE + done,
+                  kernel.window.limit - done, CAIRN_AUDIT_WANT_NOTHING));
+}
+
 static void fill_areas(void)
 {
     uint64_t end = (uintptr_t)kernel_image_end;
@@ -89,8 +119,7 @@ static void fill_areas(void)
               CAIRN_AUDIT_WANT_HOLE));
     add(named("guard", end, KERNEL_FRAMEBUFFER_BASE - end,
               CAIRN_AUDIT_WANT_HOLE));
-    add(named("window", KERNEL_WINDOW_BASE, kernel.window.limit,
-              CAIRN_AUDIT_WANT_NOTHING));
+    add_window();
     add(named("screen", KERNEL_FRAMEBUFFER_BASE, KERNEL_SCREEN_BYTES_MAX,
               CAIRN_AUDIT_WANT_NOTHING));
     add(named("memory map", CAIRN_HANDOFF_MAP_WINDOW, MAP_WINDOW_BYTES,

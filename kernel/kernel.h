@@ -13,6 +13,13 @@
 #include <cairn/stack.h>
 #include <cairn/window.h>
 
+/* Option window=: what the window maps; see windows.h. */
+enum kernel_window {
+    KERNEL_WINDOW_RAM,
+    KERNEL_WINDOW_LEAN,
+    KERNEL_WINDOW_BROAD
+};
+
 /* Stretches of memory that the window can know. */
 #define KERNEL_WINDOW_RANGES 512
 
@@ -34,6 +41,7 @@ struct kernel {
     uint32_t map_window_stride;  /* bytes from one to the next */
     struct cairn_entropy entropy;
     struct cairn_layout layout;
+    unsigned window_kind;  /* option window=: enum kernel_window */
     bool has_fixed_layout; /* option nokaslr */
     bool has_seed;         /* option seed=N */
     uint64_t seed;
@@ -56,6 +64,18 @@ extern const char kernel_image_begin[];
 extern const char kernel_text_end[];
 extern const char kernel_rodata_end[];
 extern const char kernel_image_end[];
+
+/* Kinds of memory that the window always has: all that is or may be RAM. */
+#define KERNEL_WINDOW_KINDS                                                    \
+    (CAIRN_MEMORY_ALL_KINDS & ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_RESERVED) &  \
+     ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_MMIO) &                               \
+     ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_FRAMEBUFFER))
+
+/*
+ * The pages of the screen; empty if there is none, or one that does not fit
+ * into KERNEL_SCREEN_BYTES_MAX: such a screen is not used.
+ */
+struct cairn_phys_range kernel_screen_range(void);
 
 /* Physical range of the image, from its first byte to the end of .bss. */
 struct cairn_phys_range kernel_image_range(void);

@@ -15,6 +15,7 @@
 #include "cpu/random.h"
 #include "kernel.h"
 #include "platform.h"
+#include "windows.h"
 
 #define STAMPS 16
 
@@ -92,17 +93,29 @@ static void add_image(void)
 
 static void add_screen(void)
 {
-    const struct cairn_framebuffer *screen = &kernel.boot.framebuffer;
-    uint64_t start =
-        KERNEL_FRAMEBUFFER_BASE + (screen->base.value & (CAIRN_FRAME_SIZE - 1));
+    add("screen", NULL, KERNEL_FRAMEBUFFER_BASE,
+        KERNEL_FRAMEBUFFER_BASE +
+            cairn_phys_range_bytes(kernel_screen_range()));
+}
 
-    if (screen->is_present && screen->bytes <= KERNEL_SCREEN_BYTES_MAX)
-        add("screen", NULL, start, start + screen->bytes);
+/* The window, and devices in it or behind its end. */
+static void add_window(void)
+{
+    uint64_t base = kernel.window.base;
+    uint64_t bytes = windows_bytes();
+
+    add("window", NULL, base, base + bytes);
+    for (unsigned i = 0; i < WINDOWS_DEVICES; i++) {
+        struct windows_device device = windows_device(i);
+        uint64_t end = device.range.end.value;
+
+        add(device.name, end <= bytes ? "window" : NULL,
+            base + device.range.start.value, base + end);
+    }
 }
 
 void layout_start(void)
 {
-    uint64_t window = kernel.window.base;
     const struct cairn_layout_range *met;
     enum cairn_status status;
     size_t failed = 0;
@@ -110,7 +123,7 @@ void layout_start(void)
     start_entropy();
     require(cairn_layout_init(&kernel.layout, cpu_paging_mode()), "mode", NULL);
     add_image();
-    add("window", NULL, window, window + kernel.window.limit);
+    add_window();
     add_screen();
     add("memory map", NULL, kernel.map_window,
         kernel.map_window + kernel.map_window_bytes);

@@ -10,6 +10,7 @@
  *   nokaslr      everything that could be at a random address is at a fixed one
  *   seed=N       the same random numbers each time
  *   engine=NAME  how frames are found: tree (default), bitmap, freelist
+ *   window=KIND  what the window maps: ram (default), lean, broad (windows.h)
  *
  * Unknown options are ignored: boot loaders add their own.  Commands are run as
  * if typed into the monitor, then the machine is switched off; the status says
@@ -137,6 +138,43 @@ static void take_engine(const char *text, size_t length)
                    (int)length, text);
 }
 
+/* One of a few words, else it stays as it was. */
+struct choice {
+    const char *option; /* with "=" */
+    const char *words[4];
+    unsigned *value; /* the number of the word */
+};
+
+static const struct choice choices[] = {
+    {"window=", {"ram", "lean", "broad"}, &kernel.window_kind},
+};
+
+static void take_choice(const struct choice *choice, const char *text,
+                        size_t length)
+{
+    for (unsigned i = 0; choice->words[i] != NULL; i++) {
+        if (is_word(text, length, choice->words[i])) {
+            *choice->value = i;
+            return;
+        }
+    }
+    console_printf("[cairn] %s%.*s: there are", choice->option, (int)length,
+                   text);
+    for (unsigned i = 0; choice->words[i] != NULL; i++)
+        console_printf("%s %s", i == 0 ? "" : ",", choice->words[i]);
+    console_printf("\n");
+}
+
+static void take_choices(const char *text, size_t length)
+{
+    for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+        size_t skip = text_length(choices[i].option);
+
+        if (length >= skip && text_begins_with(text, choices[i].option, skip))
+            take_choice(&choices[i], text + skip, length - skip);
+    }
+}
+
 /* A number, else numbers stay random. */
 static void take_seed(const char *text, size_t length)
 {
@@ -161,6 +199,8 @@ static void take_option(const char *text, size_t length)
         kernel.is_verbose = true;
     else if (text_begins_with(text, "engine=", 7))
         take_engine(text + 7, length - 7);
+    else
+        take_choices(text, length);
 }
 
 /* Take the options; returns the commands, or NULL if there is no "--". */

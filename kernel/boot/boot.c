@@ -33,12 +33,6 @@
 #define MULTIBOOT2_MAGIC 0x36d76289u
 /* What entry.S maps at its own address. */
 #define PROVISIONAL_BYTES (4 * CAIRN_GIB)
-/* Kinds of memory that the window covers: all that is or may be RAM. */
-#define WINDOW_KINDS                                                           \
-    (CAIRN_MEMORY_ALL_KINDS & ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_RESERVED) &  \
-     ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_MMIO) &                               \
-     ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_FRAMEBUFFER))
-
 /* Page tables: Intel SDM vol. 3A, "4-Level Paging and 5-Level Paging". */
 #define ENTRY_COUNT   512
 #define ENTRY_PRESENT ((uint64_t)1 << 0)
@@ -58,6 +52,19 @@ static uint64_t image_bytes(void)
 struct cairn_phys_range kernel_image_range(void)
 {
     return cairn_phys_range_make(image_phys, image_phys + image_bytes());
+}
+
+struct cairn_phys_range kernel_screen_range(void)
+{
+    const struct cairn_framebuffer *screen = &kernel.boot.framebuffer;
+    uint64_t mask = CAIRN_FRAME_SIZE - 1;
+    uint64_t start = screen->base.value & ~mask;
+    uint64_t end = (screen->base.value + screen->bytes + mask) & ~mask;
+
+    if (!screen->is_present || screen->bytes > KERNEL_SCREEN_BYTES_MAX ||
+        end - start > KERNEL_SCREEN_BYTES_MAX)
+        end = start;
+    return cairn_phys_range_make(start, end);
 }
 
 static uint64_t min(uint64_t a, uint64_t b)
@@ -141,7 +148,8 @@ static uint64_t map_window(struct boot_tables *tables)
     struct cairn_memory_range range;
     struct cairn_phys_range part = {{0}, {0}};
 
-    while (cairn_memmap_next(&kernel.boot.map, WINDOW_KINDS, window, &range)) {
+    while (cairn_memmap_next(&kernel.boot.map, KERNEL_WINDOW_KINDS, window,
+                             &range)) {
         window.start = range.end;
         if (range.start.value != part.end.value) {
             map_window_range(tables, part);
@@ -155,14 +163,8 @@ static uint64_t map_window(struct boot_tables *tables)
 
 static void map_screen(struct boot_tables *tables)
 {
-    const struct cairn_framebuffer *screen = &kernel.boot.framebuffer;
-    uint64_t mask = CAIRN_FRAME_SIZE - 1;
-    uint64_t start = screen->base.value & ~mask;
-    uint64_t end = (screen->base.value + screen->bytes + mask) & ~mask;
-
-    if (screen->is_present && end - start <= KERNEL_SCREEN_BYTES_MAX)
-        map(tables, KERNEL_FRAMEBUFFER_BASE, cairn_phys_range_make(start, end),
-            BOOT_TABLES_WRITABLE | BOOT_TABLES_GLOBAL);
+    map(tables, KERNEL_FRAMEBUFFER_BASE, kernel_screen_range(),
+        BOOT_TABLES_WRITABLE | BOOT_TABLES_GLOBAL);
 }
 
 static void build_tables(void)
@@ -254,10 +256,10 @@ static void start_kernel(void)
     const struct cairn_framebuffer *screen = &kernel.boot.framebuffer;
 
     kernel_require(cairn_window_cover(&kernel.window, &kernel.boot.map,
-                                      WINDOW_KINDS, kernel.window_ranges,
+                                      KERNEL_WINDOW_KINDS, kernel.window_ranges,
                                       KERNEL_WINDOW_RANGES),
                    "window");
-    if (screen->is_present && screen->bytes <= KERNEL_SCREEN_BYTES_MAX)
+    if (cairn_phys_range_bytes(kernel_screen_range()) > 0)
         console_attach_screen(
             screen, (void *)(KERNEL_FRAMEBUFFER_BASE +
                              (screen->base.value & (CAIRN_FRAME_SIZE - 1))));

@@ -5,6 +5,7 @@
 #include "cpu/cpu.h"
 #include "cpu/insn.h"
 #include "kernel/space.h"
+#include "tables.h"
 
 #define FRAMES (&kernel.frames)
 
@@ -45,7 +46,7 @@ CAIRN_TEST(F8_live_the_screen_is_write_combining)
     struct cairn_mapping mapping = look(KERNEL_FRAMEBUFFER_BASE);
 
     CHECK_EQ(mapping.is_mapped,
-             screen->is_present && screen->bytes <= KERNEL_SCREEN_BYTES_MAX);
+             cairn_phys_range_bytes(kernel_screen_range()) > 0);
     if (!mapping.is_mapped)
         return;
     CHECK_EQ(mapping.rights,
@@ -93,4 +94,108 @@ CAIRN_TEST(C13_live_the_former_tables_have_come_back)
     CHECK_EQ(stats.owner_frames[CAIRN_OWNER_TABLE],
              kernel.table.table_count + kernel.table.aside_count);
     CHECK_EQ(stats.owner_frames[CAIRN_OWNER_BOOT], 0);
+}
+
+/* ---- One call, and is it all there? -------------------------------------- */
+
+static struct cairn_pagetable other;
+
+static void start_other(void)
+{
+    const struct cairn_pagetable_config config = {
+        .mode = cpu_paging_mode(),
+        .features = cpu_paging_features(),
+        .source = cairn_frames_source(FRAMES),
+        .release = kernel.table.config.release,
+        .release_context = kernel.table.config.release_context,
+        .window = &kernel.window,
+        .user_end = kernel.table.config.user_end,
+        .is_w_xor_x = true,
+    };
+
+    CHECK_EQ(cairn_pagetable_init(&other, &config), CAIRN_OK);
+}
+
+/* What the kernel's table maps there, and the other one, is the same. */
+static void expect_same(uint64_t va)
+{
+    struct cairn_mapping here = look(va);
+    struct cairn_mapping there;
+
+    CHECK(here.is_mapped);
+    CHECK(cairn_map_look(&other, cairn_va_make(va), &there));
+    CHECK(there.is_mapped);
+    CHECK_EQ(there.phys.value, here.phys.value);
+    CHECK_EQ(there.rights, here.rights);
+    CHECK_EQ(there.cache, here.cache);
+}
+
+/* Sections, window, devices, screen, the loader's map. */
+CAIRN_TEST(F10_live_one_call_makes_all_that_is_mapped)
+{
+    uint64_t before = space_frames_free();
+    uint64_t image = kernel_image_range().start.value;
+
+    start_other();
+    tables_full_map(&other);
+    expect_same((uintptr_t)kernel_image_begin);
+    expect_same((uintptr_t)kernel_text_end);
+    expect_same((uintptr_t)kernel_rodata_end);
+    expect_same((uintptr_t)kernel_image_end - 1);
+    expect_same(KERNEL_WINDOW_BASE + image);
+    expect_same(KERNEL_WINDOW_BASE + kernel_image_range().end.value);
+    if (cairn_phys_range_bytes(kernel_screen_range()) > 0)
+        expect_same(KERNEL_FRAMEBUFFER_BASE);
+    if (kernel.map_window_entries != 0)
+        expect_same(kernel.map_window);
+    CHECK_EQ(cairn_pagetable_check(&other), 0);
+    cairn_pagetable_destroy(&other);
+    CHECK_EQ(space_frames_free(), before);
+}
+
+/* A table that lacks something is not loaded. */
+CAIRN_TEST(D19_live_what_is_missing_is_named_before_it_is_loaded)
+{
+    uint64_t image = kernel_image_range().start.value;
+    cairn_va window = cairn_va_make(KERNEL_WINDOW_BASE + image);
+
+    tables_verify(&kernel.table);
+    start_other();
+    CHECK_PANIC(tables_verify(&other), "slot 511: image is missing");
+    tables_full_map(&other);
+    CHECK_PANIC(tables_verify(&other), "stack is missing");
+    cairn_pagetable_destroy(&other);
+    space_start();
+    tables_verify(&space.table);
+    CHECK_EQ(
+        cairn_unmap_range(&space.table, window, CAIRN_FRAME_SIZE, NULL, NULL),
+        CAIRN_OK);
+    CHECK_PANIC(tables_verify(&space.table), "window is missing");
+    space_map(window.value, image, CAIRN_FRAME_SIZE, 0);
+    if (cairn_phys_range_bytes(kernel_screen_range()) > 0) {
+        space_unmap(KERNEL_FRAMEBUFFER_BASE,
+                    cairn_phys_range_bytes(kernel_screen_range()));
+        CHECK_PANIC(tables_verify(&space.table), "screen is missing");
+    }
+    space_end();
+}
+
+/* A larger one would reach what comes behind. */
+CAIRN_TEST(F8_live_a_screen_of_more_than_256_MiB_is_not_used)
+{
+    struct cairn_framebuffer former = kernel.boot.framebuffer;
+    struct cairn_framebuffer screen = {
+        .is_present = true, .base = {0x80000000}, .bytes = 256 * CAIRN_MIB};
+    uint64_t bytes[3];
+
+    kernel.boot.framebuffer = screen;
+    bytes[0] = cairn_phys_range_bytes(kernel_screen_range());
+    kernel.boot.framebuffer.base.value++;
+    bytes[1] = cairn_phys_range_bytes(kernel_screen_range());
+    kernel.boot.framebuffer.bytes -= 2;
+    bytes[2] = cairn_phys_range_bytes(kernel_screen_range());
+    kernel.boot.framebuffer = former;
+    CHECK_EQ(bytes[0], 256 * CAIRN_MIB);
+    CHECK_EQ(bytes[1], 0);
+    CHECK_EQ(bytes[2], 256 * CAIRN_MIB);
 }
