@@ -10,6 +10,7 @@
 #include "cpu/cpu.h"
 #include "cpu/insn.h"
 #include "kernel.h"
+#include "temporary.h"
 #include "windows.h"
 #include <cairn/handoff.h>
 
@@ -108,6 +109,7 @@ static void add_window(void)
 static void fill_areas(void)
 {
     uint64_t end = (uintptr_t)kernel_image_end;
+    struct cairn_audit_area heap;
 
     area_count = 0;
     add(image_area("text", kernel_image_begin, kernel_text_end,
@@ -124,6 +126,11 @@ static void fill_areas(void)
               CAIRN_AUDIT_WANT_NOTHING));
     add(named("memory map", CAIRN_HANDOFF_MAP_WINDOW, MAP_WINDOW_BYTES,
               CAIRN_AUDIT_WANT_NOTHING));
+    add(named("identity", 0, kernel.identity_bytes, CAIRN_AUDIT_WANT_NOTHING));
+    heap = named("temp heap", KERNEL_TEMPORARY_HEAP, kernel.heap_bytes,
+                 CAIRN_AUDIT_WANT_RIGHTS);
+    heap.rights = CAIRN_PAGE_WRITE;
+    add(heap);
     add_stacks();
 }
 
@@ -139,7 +146,7 @@ void audit_configure(struct cairn_audit_config *out)
         .root = {insn_read_cr3()},
         .has_nx = cpu_paging_features().has_nx,
         .kernel_start = {upper_half},
-        .lowest = {upper_half},
+        .lowest = {kernel.identity_bytes > 0 ? 0 : upper_half},
         .areas = areas,
         .area_count = area_count,
         .storage = storage,

@@ -41,6 +41,12 @@ struct kernel {
     uint32_t map_window_stride;  /* bytes from one to the next */
     struct cairn_entropy entropy;
     struct cairn_layout layout;
+    unsigned identity_option;     /* option identity=: temporary.h */
+    unsigned heap_option;         /* option heap=: the same */
+    uint64_t identity_bytes;      /* mapped at their own address; 0: none */
+    struct cairn_phys_range heap; /* the temporary one; empty: none */
+    uint64_t heap_bytes;
+    bool heap_is_loaders;  /* not yet the allocator's */
     unsigned window_kind;  /* option window=: enum kernel_window */
     bool has_fixed_layout; /* option nokaslr */
     bool has_seed;         /* option seed=N */

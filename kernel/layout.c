@@ -15,6 +15,7 @@
 #include "cpu/random.h"
 #include "kernel.h"
 #include "platform.h"
+#include "temporary.h"
 #include "windows.h"
 
 #define STAMPS 16
@@ -125,6 +126,11 @@ void layout_start(void)
     add_image();
     add_window();
     add_screen();
+    temporary_choose(kernel.identity_option != TEMPORARY_NEVER,
+                     kernel.heap_option != TEMPORARY_NEVER);
+    add("identity", NULL, 0, kernel.identity_bytes);
+    add("temporary heap", NULL, KERNEL_TEMPORARY_HEAP,
+        KERNEL_TEMPORARY_HEAP + kernel.heap_bytes);
     add("memory map", NULL, kernel.map_window,
         kernel.map_window + kernel.map_window_bytes);
     status =

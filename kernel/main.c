@@ -10,6 +10,8 @@
  *   nokaslr      everything that could be at a random address is at a fixed one
  *   seed=N       the same random numbers each time
  *   engine=NAME  how frames are found: tree (default), bitmap, freelist
+ *   identity=... an identity map: never (default), drop, keep (temporary.h)
+ *   heap=...     a temporary heap: the same
  *   window=KIND  what the window maps: ram (default), lean, broad (windows.h)
  *
  * Unknown options are ignored: boot loaders add their own.  Commands are run as
@@ -29,6 +31,7 @@
 #include "platform.h"
 #include "stacks.h"
 #include "tables.h"
+#include "temporary.h"
 #include <cairn/format.h>
 #include <cairn/report.h>
 #include <cairn/version.h>
@@ -146,6 +149,8 @@ struct choice {
 };
 
 static const struct choice choices[] = {
+    {"identity=", {"never", "drop", "keep"}, &kernel.identity_option},
+    {"heap=", {"never", "drop", "keep"}, &kernel.heap_option},
     {"window=", {"ram", "lean", "broad"}, &kernel.window_kind},
 };
 
@@ -261,5 +266,6 @@ CAIRN_NORETURN void kernel_main(void)
     print_protection();
     features_report(FEATURES_ALL, &lacking_sink);
     stacks_start();
+    temporary_end_start();
     stacks_enter(run);
 }

@@ -6,6 +6,7 @@
  *                        not writable there either; devices (windows.h)
  *        the screen      RW, no X, write-combining
  *        the UEFI map    read-only, where the loader has put it
+ *        on request      identity map and temporary heap (temporary.h)
  *
  *        All of it global, in the largest pages that the CPU has.
  *
@@ -23,6 +24,7 @@
 #include "cpu/insn.h"
 #include "kernel.h"
 #include "platform.h"
+#include "temporary.h"
 #include "windows.h"
 #include <cairn/map.h>
 #include <cairn/ptwalk.h>
@@ -160,6 +162,10 @@ void tables_verify(struct cairn_pagetable *table)
         verify_slot(table, "screen", KERNEL_FRAMEBUFFER_BASE);
     if (kernel.map_window_entries != 0)
         verify_slot(table, "memory map", kernel.map_window);
+    if (kernel.identity_bytes > 0)
+        verify_slot(table, "identity map", image.start.value);
+    if (kernel.heap_bytes > 0)
+        verify_slot(table, "temporary heap", KERNEL_TEMPORARY_HEAP);
 }
 
 /* ---- Start --------------------------------------------------------------- */
@@ -174,7 +180,10 @@ static void init_table(void)
         .release = release_table,
         .release_context = &kernel.frames,
         .window = &kernel.window,
-        .user_end = (uint64_t)1 << (has_5_levels ? 56 : 47),
+        /* The lower half is the kernel's if it has an identity map there. */
+        .user_end = kernel.identity_bytes > 0
+                        ? 0
+                        : (uint64_t)1 << (has_5_levels ? 56 : 47),
         .is_w_xor_x = true,
     };
 
@@ -198,6 +207,7 @@ void tables_full_map(struct cairn_pagetable *table)
     map_screen(table);
     if (kernel.map_window_entries != 0)
         map_uefi_map(table);
+    temporary_map(table);
 }
 
 void tables_start(void)
@@ -206,6 +216,7 @@ void tables_start(void)
     bool is_uefi = kernel.map_window_entries != 0;
     uint64_t uefi_map = is_uefi ? find_uefi_map().value : 0;
 
+    temporary_alloc();
     init_table();
     tables_full_map(&kernel.table);
     tables_verify(&kernel.table);
@@ -218,4 +229,5 @@ void tables_start(void)
         unpin_loader(uefi_map);
     else
         free_tables(former, cpu_paging_mode() == CAIRN_PAGING_5LEVEL ? 5 : 4);
+    temporary_hold();
 }

@@ -14,7 +14,7 @@ void tables_start(void);
 
 /*
  * All that it maps, in one call: the image by sections, the window, the screen,
- * the firmware's map.  Panics if frames run out.
+ * the firmware's map, what is temporary.  Panics if frames run out.
  */
 void tables_full_map(struct cairn_pagetable *table);
 

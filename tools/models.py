@@ -1,8 +1,11 @@
-"""models.py - a matrix of ways to boot and processor models, for tools/testall.
+"""models.py - stages of tools/testall that boot in every way.
 
-WHAT   Each machine runs COMMANDS.  It must end with success, and what it prints must say what
-       this processor lacks: a line for each feature at the start, "reduced" lines in the audit,
-       no W^X without NX, and nothing of what it has.
+WHAT   A matrix of ways to boot and processor models (run), and what becomes of the memory that
+       only the start needs (run_reclaim).
+
+       In the matrix each machine runs COMMANDS.  It must end with success, and what it prints must
+       say what this processor lacks: a line for each feature at the start, "reduced" lines in
+       the audit, no W^X without NX, and nothing of what it has.
 
 HOW    What a model has is in MODELS, by its features' names in QEMU; "-x" and "+x" in its name
        change that.  Machines run two at a time: their firmware, not their kernel, takes long.
@@ -98,3 +101,41 @@ def run(report, thorough):
             bad = result.status != cairnqemu.SUCCESS
             why = result.reason if bad else trouble(result.output, features(model))
             report.case(f"{boot} {model}", not why, why)
+
+
+# ---- reclaim ---------------------------------------------------------------------------------
+
+RECLAIMED = re.compile(r"reclaimed \((\d+) frames\)")
+FREE = re.compile(r"^    free .*\((\d+) frames\)$", re.M)
+# Heap and identity map: their first bytes, and far into the latter.
+GONE = ("0xffffffffa0000000", "0x200000", "0x3ffff000")
+
+
+def reclaim_trouble(result, way):
+    """What is wrong with what a machine printed that has reclaimed all."""
+    output = result.output
+    free, back = FREE.findall(output), [int(count) for count in RECLAIMED.findall(output)]
+    rules = (
+        (result.status == cairnqemu.SUCCESS, result.reason),
+        (len(free) == 2 and len(back) == 5, "two meminfo and five things to reclaim"),
+        (len(free) == 2 and int(free[1]) - int(free[0]) == sum(back),
+         f"free frames went from {free}, reclaimed were {back}"),
+        (output.count("\nread 0x") == len(GONE), "something was not there before"),
+        (all(output.count(f"exception 14, error code 0, address {int(address, 0):#018x}") == 1
+             for address in GONE), "something is there afterwards"),
+        (output.count("clean: 0 ") == 2, "an audit is not clean"),
+        (output.count("reduced: the lower half") == 1, "the lower half is not as expected"),
+        (back[:1] == [] or back[0] >= 256, "no temporary heap came back"),
+        ("uefi" not in way or back[2:3] == [] or back[2] > 1000, "no boot services memory"),
+    )
+    return "; ".join(text for good, text in rules if not good)
+
+
+def run_reclaim(report):
+    """On each way to boot: frames add up, and what was there faults."""
+    probes = "; ".join(f"probe read {address}" for address in GONE)
+    command = f"audit; {probes}; reclaim all; {probes}; audit; frames check"
+    for way in cairnqemu.BOOTS:
+        result = report.boot(boot=way, args="identity=keep heap=keep", cmd=command)
+        why = reclaim_trouble(result, way)
+        report.case(f"A14_F4_{way}", not why, why)

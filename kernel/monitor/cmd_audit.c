@@ -5,6 +5,7 @@
 #include "audit.h"
 #include "console/console.h"
 #include "cpu/features.h"
+#include "kernel.h"
 #include "monitor/monitor.h"
 
 #define FINDINGS_SHOWN 20u
@@ -37,6 +38,8 @@ static int run_audit(int argc, char **argv)
     audit_configure(&config);
     findings = cairn_report_audit(&config, FINDINGS_SHOWN, &monitor_sink);
     features_report(FEATURES_AUDIT, &reduced_sink);
+    if (kernel.identity_bytes > 0)
+        print_reduced(NULL, "the lower half has an identity map");
     return findings == 0 ? 0 : 1;
 }
 

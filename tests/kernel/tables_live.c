@@ -61,7 +61,8 @@ CAIRN_TEST(F8_live_the_screen_is_write_combining)
 CAIRN_TEST(F4_live_the_lower_half_is_empty)
 {
     uint64_t image = kernel_image_range().start.value;
-    uint64_t end = kernel.table.config.user_end;
+    uint64_t end = (uint64_t)1
+                   << (cpu_paging_mode() == CAIRN_PAGING_5LEVEL ? 56 : 47);
     struct cairn_mapping all;
     struct cairn_cursor cursor;
     struct probe_fault fault;
