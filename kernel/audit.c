@@ -2,8 +2,8 @@
  * audit.c - what the page tables of the kernel should map.
  *
  * HOW    The image has the rights of its sections, and nothing around it is
- *        mapped.  The lower half belongs to users, and there are none.  Stacks
- *        are data between holes.
+ *        mapped but a margin, on request.  The lower half belongs to users, and
+ *        there are none.  Stacks are data between holes.
  */
 #include "audit.h"
 
@@ -108,7 +108,8 @@ static void add_window(void)
 
 static void fill_areas(void)
 {
-    uint64_t end = (uintptr_t)kernel_image_end;
+    uint64_t begin = KERNEL_VIRTUAL_BASE - kernel.margin_below;
+    uint64_t end = (uintptr_t)kernel_image_end + kernel.margin_above;
     struct cairn_audit_area heap;
 
     area_count = 0;
@@ -117,8 +118,11 @@ static void fill_areas(void)
     add(image_area("rodata", kernel_text_end, kernel_rodata_end, 0));
     add(image_area("data", kernel_rodata_end, kernel_image_end,
                    CAIRN_PAGE_WRITE));
-    add(named("guard", KERNEL_VIRTUAL_BASE - GUARD_BYTES, GUARD_BYTES,
+    add(named("guard", begin - GUARD_BYTES, GUARD_BYTES,
               CAIRN_AUDIT_WANT_HOLE));
+    add(named("margin", begin, kernel.margin_below, CAIRN_AUDIT_WANT_NOTHING));
+    add(named("margin", (uintptr_t)kernel_image_end, kernel.margin_above,
+              CAIRN_AUDIT_WANT_NOTHING));
     add(named("guard", end, KERNEL_FRAMEBUFFER_BASE - end,
               CAIRN_AUDIT_WANT_HOLE));
     add_window();

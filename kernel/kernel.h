@@ -46,7 +46,10 @@ struct kernel {
     uint64_t identity_bytes;      /* mapped at their own address; 0: none */
     struct cairn_phys_range heap; /* the temporary one; empty: none */
     uint64_t heap_bytes;
-    bool heap_is_loaders;  /* not yet the allocator's */
+    bool heap_is_loaders;   /* not yet the allocator's */
+    unsigned margin_option; /* option margin=: 1, it is mapped */
+    uint64_t margin_below;  /* mapped around the image; 0: guards */
+    uint64_t margin_above;
     unsigned window_kind;  /* option window=: enum kernel_window */
     bool has_fixed_layout; /* option nokaslr */
     bool has_seed;         /* option seed=N */
@@ -64,6 +67,10 @@ extern struct kernel kernel;
 #define KERNEL_WINDOW_BASE      0xffff800000000000u
 #define KERNEL_FRAMEBUFFER_BASE 0xffffffff90000000u
 #define KERNEL_SCREEN_BYTES_MAX (256 * CAIRN_MIB)
+
+/* What option margin=mapped maps around the image, at most. */
+#define KERNEL_MARGIN_BELOW (64 * CAIRN_KIB)
+#define KERNEL_MARGIN_ABOVE (8 * CAIRN_MIB - CAIRN_FRAME_SIZE)
 
 /* The image: code, constants, data; whole pages (kernel.ld). */
 extern const char kernel_image_begin[];

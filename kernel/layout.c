@@ -5,6 +5,11 @@
  *        or the loader put them; the layout says so, and refuses to start if
  *        they meet.  Areas and stacks slide: nothing is mapped there yet.
  *
+ *        Around the image is nothing, so that what runs out of it faults; a
+ *        kernel that counts on memory there gets it by margin=mapped: 64 KiB
+ *        below and 8 MiB less a page above, physically where they go on, RW.
+ *        That is memory of others.
+ *
  *        Without RDRAND, numbers begin with the time since reset, taken many
  *        times, and with where things were put: little that is secret.
  */
@@ -99,6 +104,34 @@ static void add_screen(void)
             cairn_phys_range_bytes(kernel_screen_range()));
 }
 
+/* Memory that goes on around the image; cut where there is none. */
+static void choose_margin(void)
+{
+    struct cairn_phys_range image = kernel_image_range();
+    uint64_t below = KERNEL_MARGIN_BELOW;
+    uint64_t above = KERNEL_MARGIN_ABOVE;
+
+    while (below > 0 && cairn_platform_phys_to_virt(
+                            cairn_phys_make(image.start.value - below),
+                            (size_t)below) == NULL)
+        below -= CAIRN_FRAME_SIZE;
+    while (above > 0 &&
+           cairn_platform_phys_to_virt(image.end, (size_t)above) == NULL)
+        above -= CAIRN_FRAME_SIZE;
+    kernel.margin_below = kernel.margin_option != 0 ? below : 0;
+    kernel.margin_above = kernel.margin_option != 0 ? above : 0;
+}
+
+static void add_margin(void)
+{
+    uint64_t begin = (uintptr_t)kernel_image_begin;
+    uint64_t end = (uintptr_t)kernel_image_end;
+
+    choose_margin();
+    add("margin below", NULL, begin - kernel.margin_below, begin);
+    add("margin above", NULL, end, end + kernel.margin_above);
+}
+
 /* The window, and devices in it or behind its end. */
 static void add_window(void)
 {
@@ -124,6 +157,7 @@ void layout_start(void)
     start_entropy();
     require(cairn_layout_init(&kernel.layout, cpu_paging_mode()), "mode", NULL);
     add_image();
+    add_margin();
     add_window();
     add_screen();
     temporary_choose(kernel.identity_option != TEMPORARY_NEVER,

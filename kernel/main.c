@@ -12,6 +12,7 @@
  *   engine=NAME  how frames are found: tree (default), bitmap, freelist
  *   identity=... an identity map: never (default), drop, keep (temporary.h)
  *   heap=...     a temporary heap: the same
+ *   margin=...   around the image: guards (default), mapped (layout.c)
  *   window=KIND  what the window maps: ram (default), lean, broad (windows.h)
  *
  * Unknown options are ignored: boot loaders add their own.  Commands are run as
@@ -30,6 +31,7 @@
 #include "monitor/text.h"
 #include "platform.h"
 #include "stacks.h"
+#include "startup.h"
 #include "tables.h"
 #include "temporary.h"
 #include <cairn/format.h>
@@ -151,6 +153,7 @@ struct choice {
 static const struct choice choices[] = {
     {"identity=", {"never", "drop", "keep"}, &kernel.identity_option},
     {"heap=", {"never", "drop", "keep"}, &kernel.heap_option},
+    {"margin=", {"guards", "mapped"}, &kernel.margin_option},
     {"window=", {"ram", "lean", "broad"}, &kernel.window_kind},
 };
 
@@ -243,8 +246,11 @@ static const char *commands;
 /* On a stack with guards. */
 static void run(void)
 {
-    if (kernel.is_verbose)
+    startup_step("stack with guards");
+    if (kernel.is_verbose) {
+        (void)monitor_run("startup");
         print_mappings();
+    }
     if (commands != NULL)
         machine_poweroff(monitor_run(commands) == 0);
     console_printf("Type 'help' for the list of commands.\n");
@@ -258,7 +264,9 @@ CAIRN_NORETURN void kernel_main(void)
     greet();
     print_memory();
     layout_start();
+    startup_step("layout");
     start_frames();
+    startup_step("frames");
     tables_start();
     print_early();
     print_frames();
@@ -266,6 +274,8 @@ CAIRN_NORETURN void kernel_main(void)
     print_protection();
     features_report(FEATURES_ALL, &lacking_sink);
     stacks_start();
+    startup_step("areas, stacks of exceptions");
     temporary_end_start();
+    startup_step("what was temporary dropped");
     stacks_enter(run);
 }

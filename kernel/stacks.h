@@ -4,6 +4,7 @@
 #ifndef KERNEL_STACKS_H
 #define KERNEL_STACKS_H
 
+#include <cairn/stack.h>
 #include <stdint.h>
 
 /*
@@ -11,6 +12,9 @@
  * stacks with guards.  Panics if memory runs out.
  */
 void stacks_start(void);
+
+/* Panic unless all of it can be written: to enter it would be the end. */
+void stacks_verify(const struct cairn_stack *stack);
 
 /* Go on in `entry` on a stack with guards; it does not return. */
 _Noreturn void stacks_enter(void (*entry)(void));

@@ -24,6 +24,7 @@
 #include "cpu/insn.h"
 #include "kernel.h"
 #include "platform.h"
+#include "startup.h"
 #include "temporary.h"
 #include "windows.h"
 #include <cairn/map.h>
@@ -70,6 +71,19 @@ static void map_image(struct cairn_pagetable *table)
         phys + rodata_end, 0);
     map(table, KERNEL_VIRTUAL_BASE + rodata_end, phys + rodata_end,
         phys + offset_of(kernel_image_end), CAIRN_PAGE_WRITE);
+}
+
+/* Data, as it is through the window; nothing by default. */
+static void map_margin(struct cairn_pagetable *table)
+{
+    struct cairn_phys_range image = kernel_image_range();
+    uint64_t begin = image.start.value;
+    uint64_t end = image.end.value;
+
+    map(table, KERNEL_VIRTUAL_BASE - kernel.margin_below,
+        begin - kernel.margin_below, begin, CAIRN_PAGE_WRITE);
+    map(table, (uintptr_t)kernel_image_end, end, end + kernel.margin_above,
+        CAIRN_PAGE_WRITE);
 }
 
 static void map_screen(struct cairn_pagetable *table)
@@ -203,6 +217,7 @@ static void flush_all(void)
 void tables_full_map(struct cairn_pagetable *table)
 {
     map_image(table);
+    map_margin(table);
     windows_map(table);
     map_screen(table);
     if (kernel.map_window_entries != 0)
@@ -219,15 +234,20 @@ void tables_start(void)
     temporary_alloc();
     init_table();
     tables_full_map(&kernel.table);
+    startup_step("page table");
     tables_verify(&kernel.table);
+    startup_step("page table verified");
     if (kernel.table.config.features.has_pat)
         insn_write_msr(MSR_PAT, CAIRN_PAGING_PAT);
     cairn_pagetable_activate(&kernel.table);
     flush_all();
+    startup_step("CR3 loaded");
     windows_use();
+    startup_step("window");
     if (is_uefi)
         unpin_loader(uefi_map);
     else
         free_tables(former, cpu_paging_mode() == CAIRN_PAGING_5LEVEL ? 5 : 4);
     temporary_hold();
+    startup_step("former page tables given back");
 }

@@ -28,6 +28,7 @@
 #include "cpu/insn.h"
 #include "kernel.h"
 #include "platform.h"
+#include "startup.h"
 #include <cairn/init.h>
 
 #define MULTIBOOT2_MAGIC 0x36d76289u
@@ -270,8 +271,10 @@ void boot_from_32(uint64_t magic, uint64_t info, uint64_t image)
 {
     cairn_phys start = cairn_phys_make(info);
 
+    startup_step("interrupts off");
     console_init();
     cpu_init();
+    startup_step("descriptors, exceptions, CR4");
     image_phys = image;
     cairn_window_init(&kernel.window, PROVISIONAL_BYTES);
     if (cairn_boot_is_pvh(start))
@@ -285,7 +288,9 @@ void boot_from_32(uint64_t magic, uint64_t info, uint64_t image)
                      "Multiboot 2 nor PVH",
                      (unsigned long long)magic);
     start_library();
+    startup_step("memory map, early allocator");
     build_tables();
+    startup_step("page tables of the boot");
     start_kernel();
 }
 
@@ -295,8 +300,10 @@ void boot_from_uefi(uint64_t handoff_phys)
         (const void *)(KERNEL_WINDOW_BASE + handoff_phys);
     enum cairn_handoff_error error;
 
+    startup_step("interrupts off");
     console_init();
     cpu_init();
+    startup_step("descriptors, exceptions, CR4");
     cairn_window_init(&kernel.window, 0);
     error = cairn_handoff_check(handoff, KERNEL_VIRTUAL_BASE);
     if (error != CAIRN_HANDOFF_OK)
@@ -312,7 +319,9 @@ void boot_from_uefi(uint64_t handoff_phys)
     kernel.map_window_bytes = map_buffer_bytes(handoff);
     kernel.map_window_entries = handoff->map_entries;
     kernel.map_window_stride = handoff->map_descriptor_bytes;
+    startup_step("page tables of the boot");
     start_library();
+    startup_step("memory map, early allocator");
     pin_loader(handoff);
     start_kernel();
 }

@@ -285,7 +285,7 @@ CAIRN_TEST(J1_live_a_writable_alias_of_text_is_found)
 
 CAIRN_TEST(F4_live_what_is_mapped_where_nothing_should_be_is_found)
 {
-    uint64_t guard = KERNEL_VIRTUAL_BASE - PAGE;
+    uint64_t guard = KERNEL_VIRTUAL_BASE - kernel.margin_below - PAGE;
     unsigned count;
 
     start();

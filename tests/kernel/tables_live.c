@@ -3,6 +3,7 @@
  * the boot.
  */
 #include "cpu/cpu.h"
+#include "cpu/descriptors.h"
 #include "cpu/insn.h"
 #include "kernel/space.h"
 #include "tables.h"
@@ -36,8 +37,6 @@ CAIRN_TEST(F5_J2_live_sections_of_the_image)
     CHECK_EQ(constants.rights, space_rights(CAIRN_PAGE_GLOBAL));
     CHECK_EQ(data.rights, space_rights(CAIRN_PAGE_WRITE | CAIRN_PAGE_GLOBAL));
     CHECK_EQ(text.phys.value, kernel_image_range().start.value);
-    CHECK(!look((uintptr_t)kernel_image_begin - CAIRN_FRAME_SIZE).is_mapped);
-    CHECK(!look((uintptr_t)kernel_image_end).is_mapped);
 }
 
 CAIRN_TEST(F8_live_the_screen_is_write_combining)
@@ -199,4 +198,82 @@ CAIRN_TEST(F8_live_a_screen_of_more_than_256_MiB_is_not_used)
     CHECK_EQ(bytes[0], 256 * CAIRN_MIB);
     CHECK_EQ(bytes[1], 0);
     CHECK_EQ(bytes[2], 256 * CAIRN_MIB);
+}
+
+/* ---- Around the image ---------------------------------------------------- */
+
+static void expect_guard(uint64_t va)
+{
+    struct probe_fault fault;
+
+    CHECK(!look(va).is_mapped);
+    CHECK(!probe_write((uintptr_t)va, 0, &fault));
+    CHECK_EQ(fault.vector, VECTOR_PAGE_FAULT);
+    CHECK_EQ(fault.error, 2);
+    CHECK_EQ(fault.address, va);
+}
+
+static void expect_margin(uint64_t va, uint64_t phys, uint64_t bytes)
+{
+    for (uint64_t at = 0; at < bytes; at += CAIRN_FRAME_SIZE) {
+        struct cairn_mapping mapping = look(va + at);
+
+        CHECK(mapping.is_mapped);
+        CHECK_EQ(mapping.phys.value, phys + at);
+        CHECK_EQ(mapping.rights,
+                 space_rights(CAIRN_PAGE_WRITE | CAIRN_PAGE_GLOBAL));
+    }
+}
+
+/* Guards behind the margin, of which there is none by default. */
+CAIRN_TEST(F6_live_guards_and_margin_of_the_image)
+{
+    uint64_t begin = (uintptr_t)kernel_image_begin;
+    uint64_t end = (uintptr_t)kernel_image_end;
+    struct cairn_phys_range image = kernel_image_range();
+
+    CHECK_EQ(kernel.margin_below != 0, kernel.margin_option != 0);
+    CHECK_EQ(kernel.margin_above != 0, kernel.margin_option != 0);
+    CHECK(kernel.margin_below <= 64 * CAIRN_KIB);
+    CHECK(kernel.margin_above <= 8 * CAIRN_MIB - CAIRN_FRAME_SIZE);
+    expect_guard(begin - kernel.margin_below - 1);
+    expect_guard(begin - kernel.margin_below - 64 * CAIRN_KIB);
+    expect_guard(end + kernel.margin_above);
+    expect_guard(end + 8 * CAIRN_MIB);
+    expect_margin(begin - kernel.margin_below,
+                  image.start.value - kernel.margin_below, kernel.margin_below);
+    expect_margin(end, image.end.value, kernel.margin_above);
+}
+
+/* ---- Rights of what is there already ------------------------------------- */
+
+static uint8_t page[4096] __attribute__((aligned(4096)));
+
+/* A page of the image, remapped to where it is, with other rights. */
+CAIRN_TEST(D16_live_rights_of_a_page_of_the_image_change_in_place)
+{
+    const struct cairn_page_policy constant = {
+        .rights = CAIRN_PAGE_GLOBAL, .existing = CAIRN_EXISTING_REPLACE};
+    uint64_t va = (uintptr_t)page;
+    struct cairn_mapping before = look(va);
+    uint64_t phys = before.phys.value;
+    struct probe_fault fault;
+    bool written[3];
+
+    written[0] = probe_write(va, 0x31, &fault);
+    CHECK_EQ(cairn_map_range(&kernel.table, cairn_va_make(va),
+                             cairn_phys_range_make(phys, phys + 4096),
+                             &constant),
+             CAIRN_OK);
+    written[1] = probe_write(va, 0x32, &fault);
+    CHECK_EQ(look(va).phys.value, phys);
+    CHECK_EQ(look(va).rights, space_rights(CAIRN_PAGE_GLOBAL));
+    CHECK_EQ(cairn_protect_range(&kernel.table, cairn_va_make(va), 4096,
+                                 CAIRN_PAGE_WRITE | CAIRN_PAGE_GLOBAL),
+             CAIRN_OK);
+    CHECK_EQ(fault.error, 3);
+    CHECK_EQ(*(volatile uint8_t *)page, 0x31);
+    written[2] = probe_write(va, 0x33, &fault);
+    CHECK(written[0] && !written[1] && written[2]);
+    CHECK_EQ(look(va).rights, before.rights);
 }

@@ -406,6 +406,31 @@ CAIRN_TEST(E10_live_the_temporary_window)
     space_end();
 }
 
+/* Nothing is mapped at its own address; the window's own tables are new. */
+CAIRN_TEST(E11_live_the_temporary_window_needs_no_identity_map)
+{
+    static struct cairn_temporary window;
+    struct cairn_temporary_use use;
+    uint64_t frame;
+    uint64_t at;
+
+    space_start();
+    frame = space_alloc(0);
+    at = space.kernel_base + 300 * CAIRN_GIB;
+    expect_hole(frame);
+    expect_hole(0);
+    space_window(frame)[7] = 0x77;
+    CHECK_EQ(cairn_temporary_init(&window, &space.table, cairn_va_make(at)),
+             CAIRN_OK);
+    cairn_temporary_begin(&window, cairn_pfn_of(cairn_phys_make(frame)), &use);
+    expect_read(use.va.value + 7, 0x77);
+    expect_hole(frame);
+    cairn_temporary_end(&window, &use);
+    expect_hole(use.va.value);
+    space_free(frame);
+    space_end();
+}
+
 /* Only machines that were booted with a screen have one. */
 CAIRN_TEST(E12_F8_live_the_screen_as_write_combining_memory)
 {
