@@ -30,12 +30,12 @@ static struct cairn_heap heap = {.directory = &no_leaf};
 static pthread_key_t end_of_thread;
 static unsigned long fork_state;
 
-/* What a thread has that has nothing: bins that are closed. */
+/* What a thread has that has nothing: bins that are both empty and full. */
 static struct cairn__free_block no_block;
 static struct cairn__heap_cpu nothing = {
     .bins = {[0 ... CAIRN_HEAP_CLASSES - 1] = {.top = &no_block,
                                                .full = &no_block,
-                                               .last = {CAIRN__CLOSED, NULL}}}};
+                                               .none = &no_block}}};
 
 static _Thread_local struct cairn__heap_cpu *self
     __attribute__((tls_model("initial-exec"))) = &nothing;

@@ -44,11 +44,7 @@ struct cairn__slab *cairn__large_unkeep(struct cairn_heap *heap,
 
     for (unsigned i = CAIRN__CLASS_LARGE; i < CAIRN_HEAP_CLASSES; i++) {
         bin = &cpu->bins[i];
-        if (bin->last.start > CAIRN__CLOSED) {
-            list = unkeep(heap, cpu, bin->last.start, list);
-            bin->last.start = 0;
-        }
-        for (; bin->top != cpu->slabs[i].none; bin->top--)
+        for (; bin->top != bin->none; bin->top--)
             list = unkeep(heap, cpu, bin->top->start, list);
     }
     return list;

@@ -40,20 +40,20 @@
 
 /* ---- Lists of slabs with free blocks [owner] ---------------------------------- */
 
-static struct cairn__bin_slabs *home_of(const struct cairn__slab *slab)
+static struct cairn__bin *home_of(const struct cairn__slab *slab)
 {
-    return &slab->owner->slabs[slab->number];
+    return &slab->owner->bins[slab->number];
 }
 
 static void list(struct cairn__slab *slab)
 {
-    struct cairn__bin_slabs *home = home_of(slab);
+    struct cairn__bin *home = home_of(slab);
 
-    slab->next = home->first;
+    slab->next = home->slabs;
     slab->previous = NULL;
-    if (home->first != NULL)
-        home->first->previous = slab;
-    home->first = slab;
+    if (home->slabs != NULL)
+        home->slabs->previous = slab;
+    home->slabs = slab;
     slab->is_listed = 1;
 }
 
@@ -64,7 +64,7 @@ static void unlist(struct cairn__slab *slab)
     if (slab->previous != NULL)
         slab->previous->next = slab->next;
     else
-        home_of(slab)->first = slab->next;
+        home_of(slab)->slabs = slab->next;
     slab->is_listed = 0;
 }
 
@@ -72,7 +72,7 @@ static void unlist(struct cairn__slab *slab)
 static void disown(struct cairn__slab *slab, struct cairn__slab **others)
 {
     unlist(slab);
-    home_of(slab)->count--;
+    home_of(slab)->slab_count--;
     slab->next = *others;
     *others = slab;
 }
@@ -175,25 +175,11 @@ static void return_array(struct cairn_heap *heap, struct cairn__heap_cpu *cpu,
     struct cairn__bin *bin = &cpu->bins[number];
     struct cairn__slab *slab;
 
-    for (; bin->top != cpu->slabs[number].none; bin->top--) {
+    for (; bin->top != bin->none; bin->top--) {
         slab = cairn__heap_find(heap, bin->top->start);
         give_back(cpu, slab,
                   cairn__slab_index(slab, bin->top->start - slab->base), empty);
     }
-}
-
-/* Own CPU: the block beside the array goes back to its slab. */
-static void return_last(struct cairn_heap *heap, struct cairn__heap_cpu *cpu,
-                        struct cairn__bin *bin, struct cairn__slab **empty)
-{
-    struct cairn__slab *slab;
-
-    if (bin->last.start == 0)
-        return;
-    slab = cairn__heap_find(heap, bin->last.start);
-    give_back(cpu, slab, cairn__slab_index(slab, bin->last.start - slab->base),
-              empty);
-    bin->last.start = 0;
 }
 
 /* Own CPU: the word goes back to its slab. */
@@ -275,7 +261,7 @@ static struct cairn__slab *make_slab(struct cairn_heap *heap, unsigned number,
 static void adopt(struct cairn__heap_cpu *cpu, struct cairn__slab *slab)
 {
     __atomic_store_n(&slab->owner, cpu, __ATOMIC_RELEASE);
-    home_of(slab)->count++;
+    home_of(slab)->slab_count++;
     list(slab);
 }
 
@@ -313,11 +299,11 @@ static bool inherit(struct cairn_heap *heap, struct cairn__heap_cpu *cpu,
         if (!heap->cpus[i].is_retired)
             continue;
         collect(&heap->cpus[i], empty);
-        slab = heap->cpus[i].slabs[number].first;
+        slab = heap->cpus[i].bins[number].slabs;
     }
     if (slab != NULL) {
         unlist(slab);
-        home_of(slab)->count--;
+        home_of(slab)->slab_count--;
         adopt(cpu, slab);
     }
     cairn__lock_release(&heap->lock, state);
@@ -331,10 +317,10 @@ void cairn__heap_prepare(struct cairn_heap *heap, struct cairn__heap_cpu *cpu)
 
     for (unsigned i = 0; i < CAIRN_HEAP_CLASSES; i++) {
         cpu->bins[i].top = array;
-        cpu->slabs[i].none = array;
+        cpu->bins[i].none = array;
         array += cairn__class_limit(i);
         cpu->bins[i].full = array++;
-        cpu->bins[i].bytes = cairn__class_bytes(i);
+        cpu->bins[i].bytes = (uint32_t)cairn__class_bytes(i);
     }
     cpu->keep_bytes = heap->config.keep_bytes;
     cpu->is_ready = true;
@@ -344,14 +330,14 @@ void cairn__heap_prepare(struct cairn_heap *heap, struct cairn__heap_cpu *cpu)
 static uintptr_t refill(struct cairn_heap *heap, struct cairn__heap_cpu *cpu,
                         unsigned number, struct cairn__slab **empty)
 {
-    struct cairn__bin_slabs *home = &cpu->slabs[number];
+    struct cairn__bin *bin = &cpu->bins[number];
 
-    if (home->first == NULL)
+    if (bin->slabs == NULL)
         collect(cpu, empty);
-    if (home->first == NULL && !inherit(heap, cpu, number, empty))
+    if (bin->slabs == NULL && !inherit(heap, cpu, number, empty))
         return 0;
-    take_word(&cpu->bins[number], home->first);
-    return cairn__bin_take(&cpu->bins[number]);
+    take_word(bin, bin->slabs);
+    return cairn__bin_take(bin);
 }
 
 /*
@@ -371,7 +357,7 @@ static uintptr_t try_alloc(struct cairn_heap *heap, unsigned number,
     start = cairn__bin_take(&cpu->bins[number]);
     if (start == 0)
         start = refill(heap, cpu, number, &empty);
-    *slab_count = cpu->slabs[number].count;
+    *slab_count = cpu->bins[number].slab_count;
     cairn__heap_leave(state);
     release(heap, empty);
     return start;
@@ -512,7 +498,6 @@ static bool slab_resize(struct cairn_heap *heap, void *block, size_t size)
 static void drain_bin(struct cairn_heap *heap, struct cairn__heap_cpu *cpu,
                       unsigned number, struct cairn__slab **empty)
 {
-    return_last(heap, cpu, &cpu->bins[number], empty);
     return_array(heap, cpu, number, empty);
     return_word(heap, &cpu->bins[number], empty);
 }
@@ -526,7 +511,7 @@ static void drain_bins(struct cairn_heap *heap, struct cairn__heap_cpu *cpu,
         drain_bin(heap, cpu, i, empty);
     collect(cpu, empty);
     for (unsigned i = 1; i < CAIRN__CLASS_LARGE; i++) {
-        slab = cpu->slabs[i].first;
+        slab = cpu->bins[i].slabs;
         if (slab != NULL && slab->free_count == slab->count)
             disown(slab, empty);
     }

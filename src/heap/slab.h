@@ -18,11 +18,6 @@
  *        array, last in first out; when it is empty, out of the word; when that
  *        is 0, the next one is taken out of a slab.
  *
- *        One block lies beside the array.  A program that frees a block and
- *        soon allocates one of that size again meets only that: what is
- *        written then does not depend on what was read just before, so that
- *        the processor does not wait for itself.
- *
  * OWNERS A slab belongs to a CPU, which alone touches its list links, its free
  *        words and its count, with interrupts off.  Others that free its
  *        blocks set bits in its remote words, and put it on its owner's list
@@ -172,34 +167,22 @@ struct cairn__free_block {
     uint8_t *state;
 };
 
-#define CAIRN__CLOSED ((uintptr_t)1)
-
 struct cairn__bin {
-    /*
-     * The block that was freed last, if it is not allocated again; or at
-     * address 0.  At CAIRN__CLOSED, the bin neither has nor takes any.
-     */
-    struct cairn__free_block last;
     /* The last block of the array; below the first there is one at address 0. */
     struct cairn__free_block *top;
     struct cairn__free_block *full; /* constant: what top is if it is full */
     cairn__word word;               /* free blocks of one slab */
     uintptr_t word_start;           /* the block of bit 0 */
     uint8_t *word_states;           /* its state */
-    size_t bytes;                   /* constant: of a block */
-} __attribute__((aligned(64)));
-
-/* What of it is not needed often. */
-struct cairn__bin_slabs {
+    uint32_t bytes;                 /* constant: of a block */
+    uint32_t slab_count;            /* all slabs that this bin owns */
+    struct cairn__slab *slabs;      /* those with free blocks */
     struct cairn__free_block *none; /* constant: what top is if it is empty */
-    struct cairn__slab *first;      /* of those with free blocks */
-    size_t count;                   /* of all that this bin owns */
-};
+} __attribute__((aligned(64)));
 
 /* [own CPU, interrupts off], but for pending. */
 struct cairn__heap_cpu {
     struct cairn__bin bins[CAIRN_HEAP_CLASSES];
-    struct cairn__bin_slabs slabs[CAIRN_HEAP_CLASSES];
     size_t kept_bytes;           /* in bins of large classes */
     size_t keep_bytes;           /* constant: at most so many */
     bool is_ready;               /* the bins have their constants */
@@ -246,18 +229,10 @@ CAIRN_INLINE struct cairn__bin *cairn__bin_at(struct cairn__heap_cpu *cpu,
 /* Own CPU, interrupts off: a block out of the bin; 0: it has none. */
 CAIRN_INLINE uintptr_t cairn__bin_take(struct cairn__bin *bin)
 {
-    struct cairn__free_block *block = &bin->last;
+    struct cairn__free_block *block = bin->top;
     uintptr_t start = block->start;
     unsigned bit;
 
-    if (__builtin_expect(start > CAIRN__CLOSED, 1)) {
-        block->start = 0;
-        __atomic_store_n(block->state, CAIRN__BLOCK_ALLOCATED,
-                         __ATOMIC_RELAXED);
-        return start;
-    }
-    block = bin->top;
-    start = block->start;
     if (__builtin_expect(start != 0, 1)) {
         bin->top = block - 1;
         __atomic_store_n(block->state, CAIRN__BLOCK_ALLOCATED,
@@ -278,8 +253,6 @@ CAIRN_INLINE uintptr_t cairn__bin_take(struct cairn__bin *bin)
  */
 CAIRN_INLINE struct cairn__free_block *cairn__bin_place(struct cairn__bin *bin)
 {
-    if (bin->last.start == 0)
-        return &bin->last;
     if (bin->top == bin->full)
         return NULL;
     return ++bin->top;
