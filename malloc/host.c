@@ -23,14 +23,13 @@ void host_join(void)
     unsigned number;
 
     do {
-        number = before == UINT64_MAX
-                     ? HOST_SHARED_CPU
-                     : (unsigned)__builtin_ctzl(~before);
+        number = before == UINT64_MAX ? HOST_SHARED_CPU
+                                      : (unsigned)__builtin_ctzl(~before);
         if (number == HOST_SHARED_CPU)
             return;
-    } while (!__atomic_compare_exchange_n(
-        &taken, &before, before | (uint64_t)1 << number, false,
-        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+    } while (!__atomic_compare_exchange_n(&taken, &before,
+                                          before | (uint64_t)1 << number, false,
+                                          __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
     host_cpu = number;
 }
 
@@ -63,12 +62,11 @@ void host_after_fork(void)
     cairn_platform_irq_restore(0);
 }
 
-/* ---- What the library asks for ----------------------------------------------- */
+/* ---- What the library asks for ------------------------------------------- */
 
 unsigned long cairn_platform_irq_save(void)
 {
-    if (__builtin_expect(host_cpu == HOST_SHARED_CPU, 0) &&
-        shared_depth++ == 0)
+    if (__builtin_expect(host_cpu == HOST_SHARED_CPU, 0) && shared_depth++ == 0)
         pthread_mutex_lock(&shared_lock);
     return 0;
 }
@@ -76,8 +74,7 @@ unsigned long cairn_platform_irq_save(void)
 void cairn_platform_irq_restore(unsigned long state)
 {
     (void)state;
-    if (__builtin_expect(host_cpu == HOST_SHARED_CPU, 0) &&
-        --shared_depth == 0)
+    if (__builtin_expect(host_cpu == HOST_SHARED_CPU, 0) && --shared_depth == 0)
         pthread_mutex_unlock(&shared_lock);
 }
 

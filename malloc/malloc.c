@@ -33,16 +33,14 @@ static unsigned long fork_state;
 /* What a thread has that has nothing: bins that are both empty and full. */
 static struct cairn__free_block no_block;
 static struct cairn__heap_cpu nothing = {
-    .bins = {[0 ... CAIRN_HEAP_CLASSES - 1] = {.top = &no_block,
-                                               .full = &no_block,
-                                               .none = &no_block}}};
+    .bins = {[0 ... CAIRN_HEAP_CLASSES -
+              1] = {.top = &no_block, .full = &no_block, .none = &no_block}}};
 
 static _Thread_local struct cairn__heap_cpu *self
     __attribute__((tls_model("initial-exec"))) = &nothing;
-static _Thread_local bool is_ending
-    __attribute__((tls_model("initial-exec")));
+static _Thread_local bool is_ending __attribute__((tls_model("initial-exec")));
 
-/* ---- Start, threads, forks ------------------------------------------------------- */
+/* ---- Start, threads, forks ----------------------------------------------- */
 
 static void leave(void *unused)
 {
@@ -105,7 +103,7 @@ static CAIRN_NOINLINE void join(void)
     pthread_setspecific(end_of_thread, self);
 }
 
-/* ---- The rest of the ways ----------------------------------------------------------- */
+/* ---- The rest of the ways ------------------------------------------------ */
 
 static CAIRN_NOINLINE void *alloc_slow(size_t size, unsigned flags)
 {
@@ -154,7 +152,7 @@ static void *alloc_aligned(size_t align, size_t size)
     return block;
 }
 
-/* ---- What programs call ---------------------------------------------------------------- */
+/* ---- What programs call -------------------------------------------------- */
 
 EXPORT void *malloc(size_t size)
 {

@@ -32,8 +32,8 @@ static struct cairn_frames frames;
 static struct cairn_heap_frames heap_frames;
 static struct cairn_heap_source under; /* frames as a source */
 static uintptr_t region;
-static uint64_t *dirty;     /* a bit for each page of the region */
-static size_t dirty_first;  /* words that may have bits */
+static uint64_t *dirty;    /* a bit for each page of the region */
+static size_t dirty_first; /* words that may have bits */
 static size_t dirty_end;
 static size_t dirty_count;
 static size_t used_count;
@@ -54,7 +54,7 @@ void pages_unlock(void)
     pthread_mutex_unlock(&lock);
 }
 
-/* ---- Dirty pages ---------------------------------------------------------------- */
+/* ---- Dirty pages --------------------------------------------------------- */
 
 static size_t page_of(const void *start)
 {
@@ -93,14 +93,14 @@ static void purge_word(size_t nth)
     while (word != 0) {
         size_t first = (size_t)__builtin_ctzl(word);
         uint64_t rest = ~(word >> first);
-        size_t count = rest == 0 ? WORD_PAGES - first
-                                 : (size_t)__builtin_ctzl(rest);
+        size_t count =
+            rest == 0 ? WORD_PAGES - first : (size_t)__builtin_ctzl(rest);
 
         if (count > WORD_PAGES - first)
             count = WORD_PAGES - first;
-        madvise((void *)(region + (nth * WORD_PAGES + first) *
-                                      CAIRN_FRAME_SIZE),
-                count * CAIRN_FRAME_SIZE, MADV_DONTNEED);
+        madvise(
+            (void *)(region + (nth * WORD_PAGES + first) * CAIRN_FRAME_SIZE),
+            count * CAIRN_FRAME_SIZE, MADV_DONTNEED);
         word &= ~mask_of(first, count);
     }
     dirty[nth] = 0;
@@ -131,7 +131,7 @@ static void note_freed(size_t first, size_t count)
         purge();
 }
 
-/* ---- The source -------------------------------------------------------------------- */
+/* ---- The source ---------------------------------------------------------- */
 
 static void *take(void *context, struct cairn_heap_pages *request)
 {
@@ -158,7 +158,7 @@ static void give(void *context, void *start, size_t count)
     pages_unlock();
 }
 
-/* ---- Start ---------------------------------------------------------------------------- */
+/* ---- Start --------------------------------------------------------------- */
 
 static void *reserve(size_t bytes)
 {

@@ -25,8 +25,8 @@
 
 CAIRN_BEGIN_DECLS
 
-#define CAIRN_HEAP_ALIGN      16u   /* of every block */
-#define CAIRN_HEAP_SMALL_MAX  3584u /* a larger request gets whole pages */
+#define CAIRN_HEAP_ALIGN       16u   /* of every block */
+#define CAIRN_HEAP_SMALL_MAX   3584u /* a larger request gets whole pages */
 #define CAIRN_HEAP_LARGE_PAGES 1024u /* up to here, freed blocks are kept */
 
 /* Flags of a request. */
@@ -46,7 +46,7 @@ enum cairn_heap_level {
     CAIRN_HEAP_LEVEL_COUNT
 };
 
-/* ---- Where pages come from ------------------------------------------------ */
+/* ---- Where pages come from ----------------------------------------------- */
 
 struct cairn_heap_pages {
     size_t count;   /* pages, at least 1, contiguous to whoever uses them */
@@ -95,17 +95,17 @@ cairn_heap_source_frames(struct cairn_heap_frames *storage,
                          struct cairn_frames *frames,
                          struct cairn_heap_source *out);
 
-/* ---- The heap -------------------------------------------------------------- */
+/* ---- The heap ------------------------------------------------------------ */
 
 struct cairn_heap_config {
     enum cairn_heap_engine engine;
     enum cairn_heap_level level;
     enum cairn_misuse misuse;
-    unsigned cpu_count;   /* CPUs 0 .. cpu_count - 1 may call; 0: all that can
+    unsigned cpu_count;  /* CPUs 0 .. cpu_count - 1 may call; 0: all that can
                              ever run */
-    bool is_zero_null;    /* a request for 0 bytes gets NULL; else a block */
-    bool starts_retired;  /* no CPU uses the heap before it is resumed */
-    size_t keep_bytes;    /* of freed large blocks, that a CPU may keep */
+    bool is_zero_null;   /* a request for 0 bytes gets NULL; else a block */
+    bool starts_retired; /* no CPU uses the heap before it is resumed */
+    size_t keep_bytes;   /* of freed large blocks, that a CPU may keep */
     struct cairn_heap_source source; /* copied */
 };
 
@@ -123,11 +123,11 @@ struct cairn__heap_engine;
 /* Private, here so that hosts can store it. */
 struct cairn_heap {
     struct cairn__heap_leaf **directory; /* constant; entries: atomic */
-    uintptr_t mask;               /* constant: entries of it, less one */
-    struct cairn__heap_cpu *cpus; /* constant: one for each CPU */
+    uintptr_t mask;                      /* constant: entries of it, less one */
+    struct cairn__heap_cpu *cpus;        /* constant: one for each CPU */
     /* Constant: where the bin is for a size in units of 16 bytes. */
     uint16_t bins[CAIRN_HEAP_SMALL_MAX / CAIRN_HEAP_ALIGN + 1];
-    bool is_direct;               /* constant: blocks come out of bins */
+    bool is_direct; /* constant: blocks come out of bins */
     const struct cairn__heap_engine *engine; /* constant */
     struct cairn_heap_config config;         /* constant */
     struct cairn_lock lock __attribute__((aligned(64)));
@@ -202,14 +202,13 @@ enum cairn_status cairn_heap_free_sized(struct cairn_heap *heap, void *block,
                                         size_t size);
 
 /* Bytes that a block really has, at least those asked for; 0: no block. */
-size_t cairn_heap_usable_size(const struct cairn_heap *heap,
-                              const void *block);
+size_t cairn_heap_usable_size(const struct cairn_heap *heap, const void *block);
 
 /*
  * Allocate up to `count` blocks of one size.  Returns how many are in `out`.
  */
-size_t cairn_heap_alloc_many(struct cairn_heap *heap, size_t size,
-                             size_t count, void **out);
+size_t cairn_heap_alloc_many(struct cairn_heap *heap, size_t size, size_t count,
+                             void **out);
 
 /* Free them; what is no block is skipped.  Returns how many were freed. */
 size_t cairn_heap_free_many(struct cairn_heap *heap, void **blocks,
@@ -231,7 +230,7 @@ void cairn_heap_drain(struct cairn_heap *heap);
 void cairn_heap_retire_cpu(struct cairn_heap *heap, unsigned cpu);
 void cairn_heap_resume_cpu(struct cairn_heap *heap, unsigned cpu);
 
-/* ---- Questions --------------------------------------------------------------- */
+/* ---- Questions ----------------------------------------------------------- */
 
 struct cairn_heap_stats {
     size_t live_blocks;  /* allocated and not freed */

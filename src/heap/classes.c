@@ -8,14 +8,14 @@
  */
 #include "heap/slab.h"
 
-#define FINE_STEP     16u  /* bytes */
-#define FINE_MAX      128u /* classes in steps of FINE_STEP up to here */
-#define FINE_COUNT    (FINE_MAX / FINE_STEP)
-#define FINE_SHIFT    7u /* FINE_MAX == 1 << FINE_SHIFT */
-#define FINE_PAGES    8u
-#define PAGES_SHIFT   3u /* FINE_PAGES == 1 << PAGES_SHIFT */
-#define WASTE_SHARE   16u /* of a slab, at the end */
-#define FIRST_BLOCKS  4u  /* at least, in a class's first slab */
+#define FINE_STEP      16u  /* bytes */
+#define FINE_MAX       128u /* classes in steps of FINE_STEP up to here */
+#define FINE_COUNT     (FINE_MAX / FINE_STEP)
+#define FINE_SHIFT     7u /* FINE_MAX == 1 << FINE_SHIFT */
+#define FINE_PAGES     8u
+#define PAGES_SHIFT    3u   /* FINE_PAGES == 1 << PAGES_SHIFT */
+#define WASTE_SHARE    16u  /* of a slab, at the end */
+#define FIRST_BLOCKS   4u   /* at least, in a class's first slab */
 #define LARGEST_BLOCKS 512u /* more are not worth more pages */
 
 static size_t size_of_step(unsigned step, unsigned shift)
@@ -42,7 +42,7 @@ static size_t pages_of(unsigned number)
 size_t cairn__class_bytes(unsigned number)
 {
     if (number >= CAIRN__CLASS_LARGE)
-        return pages_of(number) * CAIRN_FRAME_SIZE;
+        return pages_of(number) * CAIRN__PAGE;
     if (number <= FINE_COUNT)
         return number * FINE_STEP;
     return size_of_step(number - 1 - FINE_COUNT, FINE_SHIFT);
@@ -56,15 +56,15 @@ unsigned cairn__class_limit(unsigned number)
         return 0;
     if (bytes <= 1024)
         return 16;
-    if (bytes <= 8 * CAIRN_FRAME_SIZE)
+    if (bytes <= 8 * CAIRN__PAGE)
         return 8;
-    return bytes <= 64 * CAIRN_FRAME_SIZE ? 4 : 2;
+    return bytes <= 64 * CAIRN__PAGE ? 4 : 2;
 }
 
 /* Is a slab of that many pages good for blocks of so many bytes? */
 static bool is_tidy(size_t pages, size_t bytes)
 {
-    size_t whole = pages * CAIRN_FRAME_SIZE;
+    size_t whole = pages * CAIRN__PAGE;
 
     return whole / bytes >= FIRST_BLOCKS &&
            whole % bytes <= whole / WASTE_SHARE;
@@ -78,7 +78,7 @@ unsigned cairn__class_pages(unsigned number, size_t slabs)
     while (!is_tidy(pages, bytes))
         pages *= 2;
     while (slabs > 0 && pages < CAIRN__SLAB_PAGES_MAX &&
-           pages * CAIRN_FRAME_SIZE / bytes < LARGEST_BLOCKS) {
+           pages * CAIRN__PAGE / bytes < LARGEST_BLOCKS) {
         pages *= 2;
         slabs /= 2;
     }

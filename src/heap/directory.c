@@ -24,7 +24,7 @@ static uint8_t void_state;
 
 struct cairn__slab cairn__slab_void = {.states = &void_state};
 
-/* ---- Descriptors ------------------------------------------------------------- */
+/* ---- Descriptors --------------------------------------------------------- */
 
 static unsigned kind_of(size_t count)
 {
@@ -73,7 +73,7 @@ static bool make_descriptors(struct cairn_heap *heap, unsigned kind)
 
     if (page == NULL)
         return false;
-    for (size_t at = 0; at + bytes <= CAIRN_FRAME_SIZE; at += bytes) {
+    for (size_t at = 0; at + bytes <= CAIRN__PAGE; at += bytes) {
         slab = (struct cairn__slab *)(page + at);
         slab->kind = (uint8_t)kind;
         push_unused(heap, slab);
@@ -109,7 +109,7 @@ void cairn__descriptor_give(struct cairn_heap *heap, struct cairn__slab *slab)
     push_unused(heap, slab);
 }
 
-/* ---- Leaves ------------------------------------------------------------------ */
+/* ---- Leaves -------------------------------------------------------------- */
 
 enum cairn_status cairn__directory_init(struct cairn_heap *heap)
 {
@@ -155,7 +155,7 @@ static bool make_leaf(struct cairn_heap *heap, uintptr_t address)
 bool cairn__directory_cover(struct cairn_heap *heap, uintptr_t start,
                             size_t pages)
 {
-    uintptr_t last = start + (pages - 1) * CAIRN_FRAME_SIZE;
+    uintptr_t last = start + (pages - 1) * CAIRN__PAGE;
 
     cairn__assert(start >= heap->config.source.start &&
                   last < heap->config.source.end);
@@ -175,11 +175,10 @@ void cairn__directory_set(struct cairn_heap *heap, uintptr_t start,
 {
     struct cairn__heap_leaf *leaf;
 
-    for (; pages > 0; pages--, start += CAIRN_FRAME_SIZE) {
+    for (; pages > 0; pages--, start += CAIRN__PAGE) {
         leaf = *entry_of(heap, start);
-        __atomic_store_n(
-            &leaf->slabs[start / CAIRN_FRAME_SIZE % CAIRN__LEAF_PAGES], slab,
-            __ATOMIC_RELEASE);
+        __atomic_store_n(&leaf->slabs[start / CAIRN__PAGE % CAIRN__LEAF_PAGES],
+                         slab, __ATOMIC_RELEASE);
     }
 }
 
@@ -197,7 +196,7 @@ struct cairn__slab *cairn__directory_next(const struct cairn_heap *heap,
         slab = cairn__heap_find(heap, from);
         if (slab->base == from)
             return slab;
-        from += CAIRN_FRAME_SIZE;
+        from += CAIRN__PAGE;
     }
     return NULL;
 }

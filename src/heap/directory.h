@@ -36,7 +36,7 @@ struct cairn__slab *cairn__directory_next(const struct cairn_heap *heap,
 /* Pages of a slab. */
 static inline size_t cairn__slab_pages(const struct cairn__slab *slab)
 {
-    return slab->bytes == 0 ? slab->large_bytes / CAIRN_FRAME_SIZE
+    return slab->bytes == 0 ? slab->large_bytes / CAIRN__PAGE
                             : slab->page_count;
 }
 

@@ -8,7 +8,7 @@
 #ifndef CAIRN__HEAP_ENGINE_H
 #define CAIRN__HEAP_ENGINE_H
 
-#include <cairn/heap.h>
+#include "heap/pages.h"
 
 typedef bool (*cairn__heap_visitor)(void *context,
                                     const struct cairn_heap_block *block);
@@ -33,7 +33,7 @@ struct cairn__heap_engine {
 
 extern const struct cairn__heap_engine cairn__heap_slab;
 
-/* ---- Pages of the source ----------------------------------------------------- */
+/* ---- Pages of the source ------------------------------------------------- */
 
 /* Pages for blocks; NULL: there are none. */
 void *cairn__heap_take_pages(struct cairn_heap *heap,
@@ -45,10 +45,5 @@ void cairn__heap_give_pages(struct cairn_heap *heap, void *start, size_t count);
 void *cairn__heap_take_meta(struct cairn_heap *heap, size_t count);
 
 void cairn__heap_give_meta(struct cairn_heap *heap, void *start, size_t count);
-
-static inline size_t cairn__heap_pages_of(size_t bytes)
-{
-    return bytes / CAIRN_FRAME_SIZE + (bytes % CAIRN_FRAME_SIZE != 0);
-}
 
 #endif

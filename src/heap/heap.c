@@ -19,7 +19,7 @@
 /* More cannot be rounded up to pages, nor is it any machine's. */
 #define SIZE_LIMIT (SIZE_MAX / 2)
 
-/* ---- Pages of the source ------------------------------------------------------ */
+/* ---- Pages of the source ------------------------------------------------- */
 
 void *cairn__heap_take_pages(struct cairn_heap *heap,
                              struct cairn_heap_pages *request)
@@ -48,16 +48,23 @@ void cairn__heap_give_pages(struct cairn_heap *heap, void *start, size_t count)
     source->free(source->context, start, count);
 }
 
+static void *take_zeroed(const struct cairn_heap_source *source,
+                         struct cairn_heap_pages *request)
+{
+    void *start = source->alloc(source->context, request);
+
+    if (start != NULL && !request->is_zero)
+        memset(start, 0, request->count * CAIRN__PAGE);
+    return start;
+}
+
 void *cairn__heap_take_meta(struct cairn_heap *heap, size_t count)
 {
-    const struct cairn_heap_source *source = &heap->config.source;
     struct cairn_heap_pages request = {.count = count, .align = 1};
-    void *start = source->alloc(source->context, &request);
+    void *start = take_zeroed(&heap->config.source, &request);
 
     if (start == NULL)
         return NULL;
-    if (!request.is_zero)
-        memset(start, 0, count * CAIRN_FRAME_SIZE);
     __atomic_fetch_add(&heap->source_pages, count, __ATOMIC_RELAXED);
     __atomic_fetch_add(&heap->meta_pages, count, __ATOMIC_RELAXED);
     return start;
@@ -69,7 +76,7 @@ void cairn__heap_give_meta(struct cairn_heap *heap, void *start, size_t count)
     cairn__heap_give_pages(heap, start, count);
 }
 
-/* ---- Start ----------------------------------------------------------------------- */
+/* ---- Start --------------------------------------------------------------- */
 
 struct cairn_heap_config cairn_heap_config_default(void)
 {
@@ -87,11 +94,11 @@ static bool is_valid(const struct cairn_heap_config *config)
 {
     return (unsigned)config->engine < CAIRN_HEAP_ENGINE_COUNT &&
            (unsigned)config->level < CAIRN_HEAP_LEVEL_COUNT &&
-           config->cpu_count <= CAIRN_CPU_MAX &&
-           config->source.alloc != NULL && config->source.free != NULL &&
+           config->cpu_count <= CAIRN_CPU_MAX && config->source.alloc != NULL &&
+           config->source.free != NULL &&
            config->source.start < config->source.end &&
-           cairn__is_aligned(config->source.start, CAIRN_FRAME_SIZE) &&
-           cairn__is_aligned(config->source.end, CAIRN_FRAME_SIZE);
+           cairn__is_aligned(config->source.start, CAIRN__PAGE) &&
+           cairn__is_aligned(config->source.end, CAIRN__PAGE);
 }
 
 static size_t array_blocks(void)
@@ -114,8 +121,8 @@ struct cairn__free_block *cairn__heap_arrays(const struct cairn_heap *heap,
 
 static enum cairn_status make_cpus(struct cairn_heap *heap)
 {
-    size_t bytes = sizeof(*heap->cpus) +
-                   array_blocks() * sizeof(struct cairn__free_block);
+    size_t bytes =
+        sizeof(*heap->cpus) + array_blocks() * sizeof(struct cairn__free_block);
 
     heap->cpus = cairn__heap_take_meta(
         heap, cairn__heap_pages_of(bytes * heap->config.cpu_count));
@@ -149,7 +156,7 @@ enum cairn_status cairn_heap_init(struct cairn_heap *heap,
     return status;
 }
 
-/* ---- Allocate ----------------------------------------------------------------------- */
+/* ---- Allocate ------------------------------------------------------------ */
 
 static void *alloc_rest(struct cairn_heap *heap, size_t size, size_t align,
                         unsigned flags)
@@ -227,7 +234,7 @@ void *cairn_heap_calloc(struct cairn_heap *heap, size_t count, size_t size)
     return cairn_heap_alloc(heap, bytes, CAIRN_HEAP_ZEROED);
 }
 
-/* ---- Free ----------------------------------------------------------------------------- */
+/* ---- Free ---------------------------------------------------------------- */
 
 static enum cairn_status report(const struct cairn_heap *heap,
                                 const void *block, enum cairn_status status)
@@ -272,7 +279,7 @@ size_t cairn_heap_usable_size(const struct cairn_heap *heap, const void *block)
     return heap->engine == NULL ? 0 : heap->engine->usable(heap, block);
 }
 
-/* ---- Resize --------------------------------------------------------------------------- */
+/* ---- Resize -------------------------------------------------------------- */
 
 /* The block is the caller's and has `usable` bytes. */
 static void *move(struct cairn_heap *heap, void *block, size_t usable,
@@ -282,7 +289,7 @@ static void *move(struct cairn_heap *heap, void *block, size_t usable,
 
     if (other == NULL) /* becoming smaller never fails */
         return size <= usable ? block : NULL;
-    memcpy(other, block, cairn__min(usable, size));
+    memcpy(other, block, usable < size ? usable : size);
     (void)cairn_heap_free(heap, block);
     return other;
 }
@@ -309,10 +316,10 @@ void *cairn_heap_realloc(struct cairn_heap *heap, void *block, size_t size)
     return move(heap, block, usable, size);
 }
 
-/* ---- Many at once ----------------------------------------------------------------------- */
+/* ---- Many at once -------------------------------------------------------- */
 
-size_t cairn_heap_alloc_many(struct cairn_heap *heap, size_t size,
-                             size_t count, void **out)
+size_t cairn_heap_alloc_many(struct cairn_heap *heap, size_t size, size_t count,
+                             void **out)
 {
     size_t done = 0;
 
@@ -335,7 +342,7 @@ size_t cairn_heap_free_many(struct cairn_heap *heap, void **blocks,
     return done;
 }
 
-/* ---- CPUs ---------------------------------------------------------------------------------- */
+/* ---- CPUs ---------------------------------------------------------------- */
 
 void cairn_heap_drain(struct cairn_heap *heap)
 {
@@ -367,15 +374,15 @@ void cairn_heap_resume_cpu(struct cairn_heap *heap, unsigned cpu)
     set_retired(heap, cpu, false);
 }
 
-/* ---- Questions ------------------------------------------------------------------------------- */
+/* ---- Questions ----------------------------------------------------------- */
 
 void cairn_heap_stats(struct cairn_heap *heap, struct cairn_heap_stats *out)
 {
     memset(out, 0, sizeof(*out));
     if (heap->engine == NULL)
         return;
-    out->meta_bytes = heap->meta_pages * CAIRN_FRAME_SIZE;
-    out->source_bytes = heap->source_pages * CAIRN_FRAME_SIZE;
+    out->meta_bytes = heap->meta_pages * CAIRN__PAGE;
+    out->source_bytes = heap->source_pages * CAIRN__PAGE;
     heap->engine->stats(heap, out);
 }
 

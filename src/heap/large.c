@@ -22,7 +22,7 @@ static void set_state(struct cairn__slab *slab, enum cairn__block_state state)
     __atomic_store_n(&slab->states[0], (uint8_t)state, __ATOMIC_RELAXED);
 }
 
-/* ---- What a CPU keeps ------------------------------------------------------- */
+/* ---- What a CPU keeps ---------------------------------------------------- */
 
 /* Own CPU: a kept block goes in front of `list`. */
 static struct cairn__slab *unkeep(const struct cairn_heap *heap,
@@ -57,7 +57,8 @@ void cairn__large_release(struct cairn_heap *heap, struct cairn__slab *list)
     for (; list != NULL; list = next) {
         next = list->next;
         cairn__directory_set(heap, list->base, 1, &cairn__slab_void);
-        cairn__heap_give_pages(heap, (void *)list->base, list->large_bytes / CAIRN_FRAME_SIZE);
+        cairn__heap_give_pages(heap, (void *)list->base,
+                               list->large_bytes / CAIRN__PAGE);
         cairn__descriptor_give(heap, list);
     }
 }
@@ -82,7 +83,7 @@ static struct cairn__slab *take_kept(struct cairn_heap *heap, unsigned number)
     return start == 0 ? NULL : cairn__heap_find(heap, start);
 }
 
-/* ---- Allocate ------------------------------------------------------------------ */
+/* ---- Allocate ------------------------------------------------------------ */
 
 /* Of CAIRN__CLASS_HUGE, no CPU has a bin. */
 static uint16_t bin_offset(unsigned number)
@@ -97,7 +98,7 @@ static size_t round_pages(size_t pages, unsigned *number)
     if (pages > CAIRN_HEAP_LARGE_PAGES)
         return pages;
     *number = cairn__class_of_pages(pages);
-    return cairn__class_bytes(*number) / CAIRN_FRAME_SIZE;
+    return cairn__class_bytes(*number) / CAIRN__PAGE;
 }
 
 static struct cairn__slab *make_block(struct cairn_heap *heap,
@@ -121,7 +122,7 @@ static struct cairn__slab *make_block(struct cairn_heap *heap,
     slab->bin = bin_offset(number);
     slab->reciprocal = 0;
     slab->page_count = 0;
-    slab->large_bytes = request->count * CAIRN_FRAME_SIZE;
+    slab->large_bytes = request->count * CAIRN__PAGE;
     cairn__directory_set(heap, slab->base, 1, slab);
     return slab;
 }
@@ -132,7 +133,7 @@ void *cairn__large_alloc(struct cairn_heap *heap, size_t size, size_t align,
     unsigned number;
     struct cairn_heap_pages request = {
         .count = round_pages(cairn__heap_pages_of(size), &number),
-        .align = align <= CAIRN_FRAME_SIZE ? 1 : align / CAIRN_FRAME_SIZE,
+        .align = align <= CAIRN__PAGE ? 1 : align / CAIRN__PAGE,
         .flags = flags};
     struct cairn__slab *slab = NULL;
 
@@ -152,7 +153,7 @@ void *cairn__large_alloc(struct cairn_heap *heap, size_t size, size_t align,
     return (void *)slab->base;
 }
 
-/* ---- Free, resize ----------------------------------------------------------------- */
+/* ---- Free, resize -------------------------------------------------------- */
 
 /* Own CPU: can the block be kept when nothing else is? */
 static bool is_kept(const struct cairn__heap_cpu *cpu,
@@ -189,7 +190,7 @@ bool cairn__large_resize(struct cairn_heap *heap, struct cairn__slab *slab,
                          size_t size)
 {
     const struct cairn_heap_source *source = &heap->config.source;
-    size_t before = slab->large_bytes / CAIRN_FRAME_SIZE;
+    size_t before = slab->large_bytes / CAIRN__PAGE;
     unsigned number;
     size_t pages = round_pages(cairn__heap_pages_of(size), &number);
 
@@ -201,26 +202,25 @@ bool cairn__large_resize(struct cairn_heap *heap, struct cairn__slab *slab,
         !source->resize(source->context, (void *)slab->base, before, pages))
         return false;
     __atomic_fetch_add(&heap->source_pages, pages - before, __ATOMIC_RELAXED);
-    slab->large_bytes = pages * CAIRN_FRAME_SIZE;
+    slab->large_bytes = pages * CAIRN__PAGE;
     slab->number = (uint8_t)number;
     slab->bin = bin_offset(number);
     return true;
 }
 
-/* ---- Questions ---------------------------------------------------------------------- */
+/* ---- Questions ----------------------------------------------------------- */
 
 bool cairn__large_holds(const struct cairn_heap *heap, uintptr_t address)
 {
     const struct cairn_heap_source *source = &heap->config.source;
     const struct cairn__slab *slab;
-    uintptr_t page = address & ~(uintptr_t)(CAIRN_FRAME_SIZE - 1);
+    uintptr_t page = address & ~(uintptr_t)(CAIRN__PAGE - 1);
 
     for (; page - source->start < source->end - source->start;
-         page -= CAIRN_FRAME_SIZE) {
+         page -= CAIRN__PAGE) {
         slab = cairn__heap_find(heap, page);
         if (slab != &cairn__slab_void)
-            return slab->bytes == 0 &&
-                   address - slab->base < slab->large_bytes;
+            return slab->bytes == 0 && address - slab->base < slab->large_bytes;
     }
     return false;
 }

@@ -38,7 +38,7 @@
 /* Ends a list of slabs by `pending`: there NULL means that one is in no list. */
 #define LAST (&cairn__slab_void)
 
-/* ---- Lists of slabs with free blocks [owner] ---------------------------------- */
+/* ---- Lists of slabs with free blocks [owner] ----------------------------- */
 
 static struct cairn__bin *home_of(const struct cairn__slab *slab)
 {
@@ -90,7 +90,7 @@ static void settle(struct cairn__slab *slab, struct cairn__slab **empty)
         disown(slab, empty);
 }
 
-/* ---- Blocks that other CPUs have freed ------------------------------------------- */
+/* ---- Blocks that other CPUs have freed ----------------------------------- */
 
 /* Put the slab on its owner's list, if it is on none. */
 static void announce(struct cairn__slab *slab)
@@ -124,7 +124,8 @@ static void harvest(struct cairn__slab *slab)
             continue;
         word = __atomic_exchange_n(&remote[i], 0, __ATOMIC_ACQUIRE);
         slab->words[i] |= word;
-        slab->free_count = (uint16_t)(slab->free_count + cairn__bit_count(word));
+        slab->free_count =
+            (uint16_t)(slab->free_count + cairn__bit_count(word));
     }
 }
 
@@ -149,7 +150,7 @@ static void collect(struct cairn__heap_cpu *cpu, struct cairn__slab **empty)
     }
 }
 
-/* ---- Giving back ------------------------------------------------------------------- */
+/* ---- Giving back --------------------------------------------------------- */
 
 static void give_back(struct cairn__heap_cpu *cpu, struct cairn__slab *slab,
                       unsigned index, struct cairn__slab **empty)
@@ -212,18 +213,17 @@ static void release(struct cairn_heap *heap, struct cairn__slab *empty)
     }
 }
 
-/* ---- New slabs ------------------------------------------------------------------------ */
+/* ---- New slabs ----------------------------------------------------------- */
 
 static void fill_words(struct cairn__slab *slab)
 {
-    unsigned rest = slab->count;
+    unsigned whole = slab->count / CAIRN__WORD_BITS;
+    unsigned rest = slab->count % CAIRN__WORD_BITS;
 
-    for (unsigned i = 0; rest > 0; i++) {
-        unsigned here = rest < CAIRN__WORD_BITS ? rest : CAIRN__WORD_BITS;
-
-        slab->words[i] = ~(cairn__word)0 >> (CAIRN__WORD_BITS - here);
-        rest -= here;
-    }
+    for (unsigned i = 0; i < whole; i++)
+        slab->words[i] = ~(cairn__word)0;
+    if (rest != 0)
+        slab->words[whole] = ((cairn__word)1 << rest) - 1;
     slab->free_count = slab->count;
 }
 
@@ -235,7 +235,7 @@ static struct cairn__slab *make_slab(struct cairn_heap *heap, unsigned number,
     struct cairn_heap_pages request = {
         .count = pages, .align = 1, .flags = flags};
     struct cairn__slab *slab =
-        cairn__descriptor_take(heap, pages * CAIRN_FRAME_SIZE / bytes);
+        cairn__descriptor_take(heap, pages * CAIRN__PAGE / bytes);
     void *start;
 
     if (slab == NULL)
@@ -265,7 +265,7 @@ static void adopt(struct cairn__heap_cpu *cpu, struct cairn__slab *slab)
     list(slab);
 }
 
-/* ---- Refill ------------------------------------------------------------------------------ */
+/* ---- Refill -------------------------------------------------------------- */
 
 /* Own CPU: a word of that slab becomes the bin's. */
 static void take_word(struct cairn__bin *bin, struct cairn__slab *slab)
@@ -414,7 +414,7 @@ static void *slab_alloc(struct cairn_heap *heap, size_t size, size_t align,
     unsigned number = CAIRN__CLASS_LARGE;
     void *block;
 
-    if (size <= CAIRN_HEAP_SMALL_MAX && align <= CAIRN_FRAME_SIZE)
+    if (size <= CAIRN_HEAP_SMALL_MAX && align <= CAIRN__PAGE)
         number = aligned_class(size, align);
     if (number == CAIRN__CLASS_LARGE)
         return cairn__large_alloc(heap, size, align, flags);
@@ -424,20 +424,20 @@ static void *slab_alloc(struct cairn_heap *heap, size_t size, size_t align,
     return block;
 }
 
-/* ---- Free ---------------------------------------------------------------------------------- */
+/* ---- Free ---------------------------------------------------------------- */
 
 /* Why `block` is none that could be freed. */
 static enum cairn_status reason(const struct cairn_heap *heap, uintptr_t block)
 {
     struct cairn__slab *slab = cairn__heap_find(heap, block);
 
-    if (block - slab->base >= cairn__slab_pages(slab) * CAIRN_FRAME_SIZE)
+    if (block - slab->base >= cairn__slab_pages(slab) * CAIRN__PAGE)
         return cairn__large_holds(heap, block) ? CAIRN_NOT_FIRST
                                                : CAIRN_NOT_MEMORY;
-    if (slab->bytes == 0 || (block - slab->base) % slab->bytes != 0)
-        return CAIRN_NOT_FIRST;
-    if ((block - slab->base) / slab->bytes >= slab->count)
-        return CAIRN_NOT_FIRST; /* behind the last block */
+    if (block == slab->base)
+        return CAIRN_DOUBLE_FREE;
+    if (cairn__slab_block(slab, block - slab->base) == CAIRN__SLAB_BLOCKS_MAX)
+        return CAIRN_NOT_FIRST; /* or behind the last block */
     return CAIRN_DOUBLE_FREE;
 }
 
@@ -465,8 +465,7 @@ static enum cairn_status slab_free(struct cairn_heap *heap, void *block)
         return reason(heap, start);
     index = cairn__slab_index(slab, start - slab->base);
     cpu = cairn__heap_enter(heap, &state);
-    __atomic_store_n(&slab->states[index], CAIRN__BLOCK_FREE,
-                     __ATOMIC_RELAXED);
+    __atomic_store_n(&slab->states[index], CAIRN__BLOCK_FREE, __ATOMIC_RELAXED);
     give_back(cpu, slab, index, &empty);
     cairn__heap_leave(state);
     release(heap, empty);
@@ -493,7 +492,7 @@ static bool slab_resize(struct cairn_heap *heap, void *block, size_t size)
     return size <= slab->bytes && (size > slab->bytes / 2 || size > 128);
 }
 
-/* ---- Draining, CPUs that come and go ------------------------------------------------------- */
+/* ---- Draining, CPUs that come and go ------------------------------------- */
 
 static void drain_bin(struct cairn_heap *heap, struct cairn__heap_cpu *cpu,
                       unsigned number, struct cairn__slab **empty)
@@ -542,9 +541,8 @@ void cairn__slab_retire(struct cairn_heap *heap, struct cairn__heap_cpu *cpu)
 static enum cairn_status slab_init(struct cairn_heap *heap)
 {
     for (unsigned i = 1; i <= CAIRN_HEAP_SMALL_MAX / CAIRN_HEAP_ALIGN; i++)
-        heap->bins[i] =
-            (uint16_t)(cairn__class_of_small(i * CAIRN_HEAP_ALIGN) *
-                       sizeof(struct cairn__bin));
+        heap->bins[i] = (uint16_t)(cairn__class_of_small(i * CAIRN_HEAP_ALIGN) *
+                                   sizeof(struct cairn__bin));
     heap->is_direct = true;
     return cairn__directory_init(heap);
 }

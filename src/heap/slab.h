@@ -36,9 +36,9 @@
 
 #include "base/assert.h"
 #include "base/bits.h"
-#include <cairn/heap.h>
+#include "heap/pages.h"
 
-/* ---- Classes --------------------------------------------------------------- */
+/* ---- Classes ------------------------------------------------------------- */
 
 /*
  * Class 0 is none.  1 .. 27 are small: 16, 32, ... 128 bytes, then four steps
@@ -83,7 +83,7 @@ unsigned cairn__class_limit(unsigned number);
 /* Pages of a slab of a small class, of which the bin has `slabs` already. */
 unsigned cairn__class_pages(unsigned number, size_t slabs);
 
-/* ---- Slabs ----------------------------------------------------------------- */
+/* ---- Slabs --------------------------------------------------------------- */
 
 /* As wide as an atomic operation of any CPU may be. */
 typedef unsigned long cairn__word;
@@ -159,7 +159,7 @@ static inline uint32_t cairn__slab_block(const struct cairn__slab *slab,
     return (uint32_t)(product >> 32);
 }
 
-/* ---- What a CPU has ---------------------------------------------------------- */
+/* ---- What a CPU has ------------------------------------------------------ */
 
 /* A free block on its way: where it is, and where its state is. */
 struct cairn__free_block {
@@ -183,15 +183,15 @@ struct cairn__bin {
 /* [own CPU, interrupts off], but for pending. */
 struct cairn__heap_cpu {
     struct cairn__bin bins[CAIRN_HEAP_CLASSES];
-    size_t kept_bytes;           /* in bins of large classes */
-    size_t keep_bytes;           /* constant: at most so many */
-    bool is_ready;               /* the bins have their constants */
-    bool is_retired;             /* [heap's lock] */
+    size_t kept_bytes; /* in bins of large classes */
+    size_t keep_bytes; /* constant: at most so many */
+    bool is_ready;     /* the bins have their constants */
+    bool is_retired;   /* [heap's lock] */
     struct cairn__slab *pending __attribute__((aligned(64))); /* atomic: slabs
                                     in which others have freed blocks */
 } __attribute__((aligned(128)));
 
-/* ---- The directory -------------------------------------------------------------- */
+/* ---- The directory ------------------------------------------------------- */
 
 #define CAIRN__LEAF_SHIFT 21
 #define CAIRN__LEAF_PAGES 512u
@@ -214,11 +214,11 @@ CAIRN_INLINE struct cairn__slab *cairn__heap_find(const struct cairn_heap *heap,
     if (__builtin_expect(leaf == NULL, 0))
         return &cairn__slab_void;
     return __atomic_load_n(
-        &leaf->slabs[address / CAIRN_FRAME_SIZE % CAIRN__LEAF_PAGES],
+        &leaf->slabs[address / CAIRN__PAGE % CAIRN__LEAF_PAGES],
         __ATOMIC_ACQUIRE);
 }
 
-/* ---- The common path ------------------------------------------------------------- */
+/* ---- The common path ----------------------------------------------------- */
 
 CAIRN_INLINE struct cairn__bin *cairn__bin_at(struct cairn__heap_cpu *cpu,
                                               unsigned offset)
@@ -308,7 +308,7 @@ CAIRN_INLINE bool cairn__cpu_put(const struct cairn_heap *heap,
     return true;
 }
 
-/* ---- Large blocks that are kept ------------------------------------------------------ */
+/* ---- Large blocks that are kept ------------------------------------------ */
 
 /* Own CPU: a kept block of that class; 0: there is none. */
 CAIRN_INLINE uintptr_t cairn__cpu_take_large(struct cairn__heap_cpu *cpu,
@@ -345,7 +345,7 @@ CAIRN_INLINE bool cairn__cpu_put_large(const struct cairn_heap *heap,
     return true;
 }
 
-/* ---- The less common one ----------------------------------------------------------- */
+/* ---- The less common one ------------------------------------------------- */
 
 /* The CPU's own structure; interrupts are off until cairn__heap_leave. */
 CAIRN_INLINE struct cairn__heap_cpu *cairn__heap_enter(struct cairn_heap *heap,

@@ -8,16 +8,15 @@
 
 static uintptr_t end_of(const struct cairn__slab *slab)
 {
-    return slab->base + cairn__slab_pages(slab) * CAIRN_FRAME_SIZE;
+    return slab->base + cairn__slab_pages(slab) * CAIRN__PAGE;
 }
 
 /* The slab after `slab`, or the first if that is NULL; NULL: there is none. */
 static struct cairn__slab *next_slab(const struct cairn_heap *heap,
                                      const struct cairn__slab *slab)
 {
-    return cairn__directory_next(heap,
-                                 slab == NULL ? heap->config.source.start
-                                              : end_of(slab));
+    return cairn__directory_next(heap, slab == NULL ? heap->config.source.start
+                                                    : end_of(slab));
 }
 
 static size_t block_bytes(const struct cairn__slab *slab)
@@ -63,7 +62,7 @@ void cairn__slab_walk(struct cairn_heap *heap, cairn__heap_visitor visit,
     }
 }
 
-/* ---- Check ------------------------------------------------------------------ */
+/* ---- Check --------------------------------------------------------------- */
 
 static bool has_bit(const cairn__word *words, unsigned index)
 {
@@ -76,7 +75,7 @@ static bool leads_to(const struct cairn_heap *heap, struct cairn__slab *slab)
     size_t pages = slab->bytes == 0 ? 1 : slab->page_count;
 
     for (size_t i = 0; i < pages; i++) {
-        if (cairn__heap_find(heap, slab->base + i * CAIRN_FRAME_SIZE) != slab)
+        if (cairn__heap_find(heap, slab->base + i * CAIRN__PAGE) != slab)
             return false;
     }
     return true;
@@ -136,8 +135,7 @@ static unsigned check_bin(const struct cairn_heap *heap,
             slab->free_count == 0)
             return 4;
     }
-    for (const struct cairn__free_block *at = bin->top; at != bin->none;
-         at--) {
+    for (const struct cairn__free_block *at = bin->top; at != bin->none; at--) {
         if (!is_good(heap, at, number))
             return 5;
     }

@@ -44,7 +44,7 @@ static void *alloc(void *context, struct cairn_heap_pages *pages)
     if (take(source->frames, pages, &first) != CAIRN_OK)
         return NULL;
     start = cairn_platform_phys_to_virt(cairn_phys_of(first),
-                                        pages->count * CAIRN_FRAME_SIZE);
+                                        pages->count * CAIRN__PAGE);
     if ((uintptr_t)start - (uintptr_t)cairn_phys_of(first).value ==
         source->offset)
         return start;
@@ -66,8 +66,8 @@ static void give(void *context, void *start, size_t count)
 /* Addresses end where a pointer does. */
 static uintptr_t clip(uint64_t address)
 {
-    return (uintptr_t)cairn__min(
-        address, UINTPTR_MAX & ~(uintptr_t)(CAIRN_FRAME_SIZE - 1));
+    return (uintptr_t)cairn__min(address,
+                                 UINTPTR_MAX & ~(uintptr_t)(CAIRN__PAGE - 1));
 }
 
 enum cairn_status cairn_heap_source_frames(struct cairn_heap_frames *storage,
