@@ -48,26 +48,27 @@ void cairn__heap_give_pages(struct cairn_heap *heap, void *start, size_t count)
     source->free(source->context, start, count);
 }
 
-static void *take_zeroed(const struct cairn_heap_source *source,
-                         struct cairn_heap_pages *request)
+/* The address of zeroed pages; 0: there are none. */
+static uintptr_t take_zeroed(const struct cairn_heap_source *source,
+                             struct cairn_heap_pages *request)
 {
     void *start = source->alloc(source->context, request);
 
     if (start != NULL && !request->is_zero)
         memset(start, 0, request->count * CAIRN__PAGE);
-    return start;
+    return (uintptr_t)start;
 }
 
 void *cairn__heap_take_meta(struct cairn_heap *heap, size_t count)
 {
     struct cairn_heap_pages request = {.count = count, .align = 1};
-    void *start = take_zeroed(&heap->config.source, &request);
+    uintptr_t start = take_zeroed(&heap->config.source, &request);
 
-    if (start == NULL)
+    if (start == 0)
         return NULL;
     __atomic_fetch_add(&heap->source_pages, count, __ATOMIC_RELAXED);
     __atomic_fetch_add(&heap->meta_pages, count, __ATOMIC_RELAXED);
-    return start;
+    return (void *)start;
 }
 
 void cairn__heap_give_meta(struct cairn_heap *heap, void *start, size_t count)

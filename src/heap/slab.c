@@ -35,7 +35,7 @@
 #include "heap/engine.h"
 #include "heap/large.h"
 
-/* Ends a list of slabs by `pending`: there NULL means that one is in no list. */
+/* Ends a list by `pending`: there NULL means that a slab is in no list. */
 #define LAST (&cairn__slab_void)
 
 /* ---- Lists of slabs with free blocks [owner] ----------------------------- */
@@ -326,7 +326,7 @@ void cairn__heap_prepare(struct cairn_heap *heap, struct cairn__heap_cpu *cpu)
     cpu->is_ready = true;
 }
 
-/* Own CPU, nothing is in the bin: a block; 0: there is none without a new slab. */
+/* Own CPU, its bin is empty: a block; 0: there is none without a new slab. */
 static uintptr_t refill(struct cairn_heap *heap, struct cairn__heap_cpu *cpu,
                         unsigned number, struct cairn__slab **empty)
 {

@@ -168,7 +168,7 @@ struct cairn__free_block {
 };
 
 struct cairn__bin {
-    /* The last block of the array; below the first there is one at address 0. */
+    /* The array's last block; below the first there is one at address 0. */
     struct cairn__free_block *top;
     struct cairn__free_block *full; /* constant: what top is if it is full */
     cairn__word word;               /* free blocks of one slab */
