@@ -10,6 +10,7 @@
 #include <cairn/frames.h>
 #include <cairn/layout.h>
 #include <cairn/paging.h>
+#include <cairn/space.h>
 #include <cairn/stack.h>
 #include <cairn/window.h>
 
@@ -23,6 +24,8 @@ struct kernel {
     struct cairn_frames frames;
     struct cairn_frames_config frames_config;
     struct cairn_pagetable table;   /* its own; in use since tables_start */
+    struct cairn_space space;       /* that table, and what is in use of it */
+    struct cairn_space_root root;   /* what every CPU loads to be in it */
     struct cairn_areas areas;       /* places for whatever is to be mapped */
     struct cairn_areas stack_areas; /* the same, of stacks */
     struct cairn_stacks stacks;

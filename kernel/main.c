@@ -24,6 +24,7 @@
 #include "monitor/monitor.h"
 #include "monitor/text.h"
 #include "platform.h"
+#include "spaces.h"
 #include "stacks.h"
 #include "tables.h"
 #include <cairn/format.h>
@@ -223,6 +224,7 @@ CAIRN_NORETURN void kernel_main(void)
     print_frames();
     print_window();
     print_protection();
+    spaces_start();
     stacks_start();
     stacks_enter(run);
 }
