@@ -17,6 +17,8 @@
 /* Stretches of memory that the window can know. */
 #define KERNEL_WINDOW_RANGES 512
 
+struct system_layout;
+
 struct kernel {
     struct cairn_boot boot;
     struct cairn_early early;             /* finished: frames took over */
@@ -37,8 +39,9 @@ struct kernel {
     uint32_t map_window_stride;  /* bytes from one to the next */
     struct cairn_entropy entropy;
     struct cairn_layout layout;
-    bool has_fixed_layout; /* option nokaslr */
-    bool has_seed;         /* option seed=N */
+    const struct system_layout *system; /* option layout=NAME; NULL: its own */
+    bool has_fixed_layout;              /* option nokaslr */
+    bool has_seed;                      /* option seed=N */
     uint64_t seed;
     bool may_exit_qemu; /* option exit=debug */
     bool holds_at_end;  /* option hold */

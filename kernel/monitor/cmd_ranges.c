@@ -33,18 +33,27 @@ static void print_span(uint64_t start, uint64_t bytes, const char *name)
                    cairn_format_size(size, bytes), name);
 }
 
-/* An area by its name; what is reserved by that of the layout. */
+/* What of the layout a reserved range is, the largest that is not more. */
+static const char *reserved_name(const struct cairn_range *range)
+{
+    const struct cairn_layout_range *place =
+        cairn_layout_at(&kernel.layout, range->start);
+    const char *name = "reserved";
+
+    while (place != NULL && place->span.start.value >= range->start.value &&
+           place->span.bytes <= range->bytes) {
+        name = place->name;
+        place = place->outer;
+    }
+    return name;
+}
+
 static void print_range(const struct cairn_range *range)
 {
     const struct cairn_area *area = range->value;
-    const struct cairn_layout_range *place =
-        cairn_layout_at(&kernel.layout, range->start);
-    const char *reserved = "reserved";
 
-    for (; area == NULL && place != NULL; place = place->outer)
-        reserved = place->name;
     print_span(range->start.value, range->bytes,
-               area != NULL ? area->name : reserved);
+               area != NULL ? area->name : reserved_name(range));
 }
 
 /* Each range and gap in the order of addresses; returns how many gaps. */
