@@ -60,8 +60,8 @@ struct cairn_text {
  * Context  as cursors.  One call at a time: the caller sees to it.  Neither the
  *          code of the library nor that of cairn_platform_* may lie in the
  *          bytes that change; it may lie in the same pages.
- * Cost     for each page, copying it and six transactions, five of which
- *          flush it or its alias.
+ * Cost     for each page, copying it and six transactions, four of which
+ *          flush: the page twice, an alias twice.
  */
 CAIRN_MUST_CHECK enum cairn_status
 cairn_text_patch(const struct cairn_text *text, cairn_va at, const void *bytes,
