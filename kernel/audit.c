@@ -75,6 +75,20 @@ static void add_stacks(void)
     }
 }
 
+/* Behind the image, up to what the layout has there next. */
+static uint64_t guard_end(uint64_t image_end)
+{
+    uint64_t end = KERNEL_FRAMEBUFFER_BASE;
+
+    for (size_t i = 0; i < kernel.layout.count; i++) {
+        uint64_t start = kernel.layout.ranges[i].span.start.value;
+
+        if (start >= image_end && start < end)
+            end = start;
+    }
+    return end;
+}
+
 static void fill_areas(void)
 {
     uint64_t end = (uintptr_t)kernel_image_end;
@@ -87,8 +101,7 @@ static void fill_areas(void)
                    CAIRN_PAGE_WRITE));
     add(named("guard", KERNEL_VIRTUAL_BASE - GUARD_BYTES, GUARD_BYTES,
               CAIRN_AUDIT_WANT_HOLE));
-    add(named("guard", end, KERNEL_FRAMEBUFFER_BASE - end,
-              CAIRN_AUDIT_WANT_HOLE));
+    add(named("guard", end, guard_end(end) - end, CAIRN_AUDIT_WANT_HOLE));
     add(named("window", KERNEL_WINDOW_BASE, kernel.window.limit,
               CAIRN_AUDIT_WANT_NOTHING));
     add(named("screen", KERNEL_FRAMEBUFFER_BASE, KERNEL_SCREEN_BYTES_MAX,

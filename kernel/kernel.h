@@ -10,11 +10,14 @@
 #include <cairn/frames.h>
 #include <cairn/layout.h>
 #include <cairn/paging.h>
+#include <cairn/space.h>
 #include <cairn/stack.h>
 #include <cairn/window.h>
 
 /* Stretches of memory that the window can know. */
 #define KERNEL_WINDOW_RANGES 512
+
+struct system_layout;
 
 struct kernel {
     struct cairn_boot boot;
@@ -23,6 +26,8 @@ struct kernel {
     struct cairn_frames frames;
     struct cairn_frames_config frames_config;
     struct cairn_pagetable table;   /* its own; in use since tables_start */
+    struct cairn_space space;       /* that table, and what is in use of it */
+    struct cairn_space_root root;   /* what every CPU loads to be in it */
     struct cairn_areas areas;       /* places for whatever is to be mapped */
     struct cairn_areas stack_areas; /* the same, of stacks */
     struct cairn_stacks stacks;
@@ -34,8 +39,9 @@ struct kernel {
     uint32_t map_window_stride;  /* bytes from one to the next */
     struct cairn_entropy entropy;
     struct cairn_layout layout;
-    bool has_fixed_layout; /* option nokaslr */
-    bool has_seed;         /* option seed=N */
+    const struct system_layout *system; /* option layout=NAME; NULL: its own */
+    bool has_fixed_layout;              /* option nokaslr */
+    bool has_seed;                      /* option seed=N */
     uint64_t seed;
     bool may_exit_qemu; /* option exit=debug */
     bool holds_at_end;  /* option hold */

@@ -5,6 +5,11 @@
  *        or the loader put them; the layout says so, and refuses to start if
  *        they meet.  Areas and stacks slide: nothing is mapped there yet.
  *
+ *        With a system's layout (kernel/systems/), that comes first, and what
+ *        the boot has mapped must lie where the system has it.  What the system
+ *        has a name for, but no place (areas and stacks of those that have
+ *        none), lies where this kernel has it, and slides if anything does.
+ *
  *        Without RDRAND, numbers begin with the time since reset, taken many
  *        times, and with where things were put: little that is secret.
  */
@@ -14,7 +19,9 @@
 #include "cpu/insn.h"
 #include "cpu/random.h"
 #include "kernel.h"
+#include "monitor/text.h"
 #include "platform.h"
+#include "systems/layouts.h"
 
 #define STAMPS 16
 
@@ -58,23 +65,36 @@ static void require(enum cairn_status status, const char *name,
                      met != NULL ? ", by " : "", met != NULL ? met->name : "");
 }
 
-/* Bytes [start, end), and what else is in those pages; nothing if empty. */
-static void add(const char *name, const char *inside, uint64_t start,
-                uint64_t end)
+static bool has_range(const char *name)
+{
+    return cairn_layout_find(&kernel.layout, name) != NULL;
+}
+
+static void add_request(const struct cairn_layout_request *request)
+{
+    const struct cairn_layout_range *met;
+    enum cairn_status status = cairn_layout_add(&kernel.layout, request, &met);
+
+    require(status, request->name, met);
+}
+
+/*
+ * Bytes [start, end), and what else is in those pages; nothing if empty.
+ * Inside of what begins there or lies around.
+ */
+static void add(const char *name, uint64_t start, uint64_t end)
 {
     uint64_t mask = CAIRN_FRAME_SIZE - 1;
-    const struct cairn_layout_range *met;
-    struct cairn_layout_request request = {
+    const struct cairn_layout_range *outer =
+        cairn_layout_at(&kernel.layout, cairn_va_make(start));
+    const struct cairn_layout_request request = {
         .name = name,
-        .inside = inside,
+        .inside = outer != NULL ? outer->name : NULL,
         .span = cairn_span_make(start & ~mask,
                                 ((end + mask) & ~mask) - (start & ~mask))};
-    enum cairn_status status;
 
-    if (start == end)
-        return;
-    status = cairn_layout_add(&kernel.layout, &request, &met);
-    require(status, name, met);
+    if (start != end)
+        add_request(&request);
 }
 
 static void add_image(void)
@@ -84,42 +104,116 @@ static void add_image(void)
     uint64_t rodata_end = (uintptr_t)kernel_rodata_end;
     uint64_t end = (uintptr_t)kernel_image_end;
 
-    add("image", NULL, begin, end);
-    add("code", "image", begin, text_end);
-    add("constants", "image", text_end, rodata_end);
-    add("data", "image", rodata_end, end);
+    if (!has_range("image"))
+        add("image", begin, end);
+    add("code", begin, text_end);
+    add("constants", text_end, rodata_end);
+    add("data", rodata_end, end);
 }
 
+/* A system's window has room for all memory, or is refused. */
+static void add_window(void)
+{
+    const struct cairn_layout_range *range =
+        cairn_layout_find(&kernel.layout, "window");
+    uint64_t base = kernel.window.base;
+
+    if (range == NULL)
+        add("window", base, base + kernel.window.limit);
+    else if (base != range->span.start.value ||
+             kernel.window.limit > range->span.bytes)
+        require(CAIRN_IN_USE, "memory", range);
+}
+
+/* In a system's layout, it has as much room as there may be. */
 static void add_screen(void)
 {
     const struct cairn_framebuffer *screen = &kernel.boot.framebuffer;
     uint64_t start =
         KERNEL_FRAMEBUFFER_BASE + (screen->base.value & (CAIRN_FRAME_SIZE - 1));
 
-    if (screen->is_present && screen->bytes <= KERNEL_SCREEN_BYTES_MAX)
-        add("screen", NULL, start, start + screen->bytes);
+    if (has_range("framebuffer"))
+        return;
+    if (kernel.system != NULL)
+        add("screen", KERNEL_FRAMEBUFFER_BASE,
+            KERNEL_FRAMEBUFFER_BASE + KERNEL_SCREEN_BYTES_MAX);
+    else if (screen->is_present && screen->bytes <= KERNEL_SCREEN_BYTES_MAX)
+        add("screen", start, start + screen->bytes);
 }
+
+/* ---- A system's ---------------------------------------------------------- */
+
+/* A range that the boot has put somewhere is there, and slides no more. */
+static struct cairn_layout_request
+settled(const struct cairn_layout_request *request, uint64_t at)
+{
+    struct cairn_layout_request there = *request;
+
+    if (there.slide.bytes != 0)
+        there.span.start.value = at & ~(there.align - 1);
+    there.slide.bytes = 0;
+    return there;
+}
+
+static void add_system(void)
+{
+    for (size_t i = 0; i < kernel.system->count; i++) {
+        struct cairn_layout_request request = kernel.system->requests[i];
+
+        if (text_is_equal(request.name, "image"))
+            request = settled(&request, (uintptr_t)kernel_image_begin);
+        if (text_is_equal(request.name, "window"))
+            request = settled(&request, kernel.window.base);
+        add_request(&request);
+    }
+}
+
+/* Does the system, or this kernel, have ranges without a fixed place? */
+static bool has_slides(void)
+{
+    for (size_t i = 0; kernel.system != NULL && i < kernel.system->count; i++) {
+        if (kernel.system->requests[i].slide.bytes != 0)
+            return true;
+    }
+    return kernel.system == NULL;
+}
+
+bool layout_does_slide(void)
+{
+    return !kernel.has_fixed_layout && has_slides();
+}
+
+/* Areas and stacks, unless the system has them. */
+static void add_sliding(void)
+{
+    for (size_t i = 0; i < SLIDING; i++) {
+        uint64_t start = sliding[i].span.start.value;
+
+        if (has_range(sliding[i].name))
+            continue;
+        if (has_slides())
+            add_request(&sliding[i]);
+        else
+            add(sliding[i].name, start, start + sliding[i].span.bytes);
+    }
+}
+
+/* ---- Start --------------------------------------------------------------- */
 
 void layout_start(void)
 {
-    uint64_t window = kernel.window.base;
-    const struct cairn_layout_range *met;
-    enum cairn_status status;
-    size_t failed = 0;
-
     start_entropy();
     require(cairn_layout_init(&kernel.layout, cpu_paging_mode()), "mode", NULL);
+    if (kernel.system != NULL)
+        add_system();
     add_image();
-    add("window", NULL, window, window + kernel.window.limit);
+    add_window();
     add_screen();
-    add("memory map", NULL, kernel.map_window,
+    add("memory map", kernel.map_window,
         kernel.map_window + kernel.map_window_bytes);
-    status =
-        cairn_layout_add_all(&kernel.layout, sliding, SLIDING, &failed, &met);
-    require(status, sliding[failed].name, met);
-    require(cairn_layout_randomise(&kernel.layout,
-                                   kernel.has_fixed_layout ? NULL
-                                                           : cairn_entropy_draw,
-                                   &kernel.entropy),
+    add_sliding();
+    require(cairn_layout_randomise(
+                &kernel.layout, layout_does_slide() ? cairn_entropy_draw : NULL,
+                &kernel.entropy),
             "random places", NULL);
 }

@@ -9,6 +9,8 @@
  *   la57=on      5 levels of page tables, if the CPU can; PVH only (entry.S)
  *   nokaslr      everything that could be at a random address is at a fixed one
  *   seed=N       the same random numbers each time
+ *   layout=NAME  what lies where: cairn (default), or as theseus, slayer,
+ *                hardened or hexium have it
  *   engine=NAME  how frames are found: tree (default), bitmap, freelist
  *
  * Unknown options are ignored: boot loaders add their own.  Commands are run as
@@ -17,6 +19,7 @@
  */
 #include "audit.h"
 #include "console/console.h"
+#include "cpu/cpu.h"
 #include "cpu/insn.h"
 #include "kernel.h"
 #include "layout.h"
@@ -24,7 +27,9 @@
 #include "monitor/monitor.h"
 #include "monitor/text.h"
 #include "platform.h"
+#include "spaces.h"
 #include "stacks.h"
+#include "systems/layouts.h"
 #include "tables.h"
 #include <cairn/format.h>
 #include <cairn/report.h>
@@ -91,6 +96,12 @@ static void print_window(void)
                    (unsigned long long)kernel.window.base);
 }
 
+static void print_layout(void)
+{
+    if (kernel.system != NULL)
+        console_printf("[cairn] layout: that of %s\n", kernel.system->system);
+}
+
 static bool has_no_execute(void)
 {
     if (insn_cpuid(MAIN_CPUID_EXTENDED, 0).eax < MAIN_CPUID_EXTENDED_FEATURES)
@@ -151,6 +162,30 @@ static void take_seed(const char *text, size_t length)
         console_printf("[cairn] seed=%s: that is no number\n", number);
 }
 
+/* A system whose addresses this kernel can have, else its own stay. */
+static void take_layout(const char *text, size_t length)
+{
+    const struct system_layout *system = NULL;
+    for (unsigned i = 0; i < SYSTEM_LAYOUTS; i++) {
+        if (is_word(text, length, system_layouts[i]->system))
+            system = system_layouts[i];
+    }
+    if (system == NULL && !is_word(text, length, "cairn"))
+        console_printf("[cairn] layout=%.*s: there are theseus, slayer, "
+                       "hardened, hexium, cairn\n",
+                       (int)length, text);
+    else if (system != NULL && system->mode == CAIRN_PAGING_32BIT)
+        console_printf("[cairn] layout=%s: that system has addresses of 32 "
+                       "bits, this kernel of 64\n",
+                       system->system);
+    else if (system != NULL && system->mode != cpu_paging_mode())
+        console_printf("[cairn] layout=%s: that system has 4 levels of page "
+                       "tables, these are 5\n",
+                       system->system);
+    else
+        kernel.system = system;
+}
+
 static void take_option(const char *text, size_t length)
 {
     if (is_word(text, length, "exit=debug"))
@@ -165,6 +200,8 @@ static void take_option(const char *text, size_t length)
         kernel.is_verbose = true;
     else if (text_begins_with(text, "engine=", 7))
         take_engine(text + 7, length - 7);
+    else if (text_begins_with(text, "layout=", 7))
+        take_layout(text + 7, length - 7);
 }
 
 /* Take the options; returns the commands, or NULL if there is no "--". */
@@ -222,7 +259,9 @@ CAIRN_NORETURN void kernel_main(void)
     print_early();
     print_frames();
     print_window();
+    print_layout();
     print_protection();
+    spaces_start();
     stacks_start();
     stacks_enter(run);
 }

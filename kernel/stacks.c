@@ -2,14 +2,17 @@
  * stacks.c - the kernel's areas and stacks; see stacks.h.
  *
  * HOW    Areas and stacks lie in different ranges of the layout, each with a
- *        place of its own.  The first stacks are in .bss: that of the boot,
- *        and those of exceptions, until there are frames for better ones.
+ *        place of its own; what else is inside of one of these ranges, as in
+ *        layouts of other systems, is in use there.  The first stacks are in
+ *        .bss: that of the boot, and those of exceptions, until there are
+ *        frames for better ones.
  */
 #include "stacks.h"
 
 #include "cpu/cpu.h"
 #include "cpu/insn.h"
 #include "kernel.h"
+#include "layout.h"
 #include "platform.h"
 
 #define STACKS_THAT_WAIT 8
@@ -24,6 +27,12 @@ static void start_areas(struct cairn_areas *areas, const char *range)
     kernel_require(
         cairn_areas_init(areas, where->span, &kernel.table, &kernel.frames),
         range);
+    for (size_t i = 0; i < kernel.layout.count; i++) {
+        if (kernel.layout.ranges[i].outer == where)
+            kernel_require(
+                cairn_areas_reserve(areas, kernel.layout.ranges[i].span),
+                range);
+    }
 }
 
 static struct cairn_stack make_stack(const char *name)
@@ -39,7 +48,7 @@ void stacks_start(void)
     const struct cairn_stacks_config config = {
         .cache_limit = STACKS_THAT_WAIT,
         .is_measured = true,
-        .draw = kernel.has_fixed_layout ? NULL : cairn_entropy_draw,
+        .draw = layout_does_slide() ? cairn_entropy_draw : NULL,
         .context = &kernel.entropy,
     };
 

@@ -716,16 +716,6 @@ enum cairn_status cairn_areas_free(struct cairn_areas *areas, cairn_va start,
 
 /* ---- Numbers ------------------------------------------------------------- */
 
-static uint64_t largest_gap(const struct cairn_ranges *set)
-{
-    uint64_t edges;
-
-    if (set->root == NULL)
-        return set->end - set->first;
-    edges = cairn__max(set->sum.first - set->first, set->end - set->sum.end);
-    return cairn__max(edges, set->sum.room[0]);
-}
-
 void cairn_areas_stats(struct cairn_areas *areas, struct cairn_areas_stats *out)
 {
     const struct cairn_ranges *set = &areas->set;
@@ -735,7 +725,7 @@ void cairn_areas_stats(struct cairn_areas *areas, struct cairn_areas_stats *out)
     out->reserved_ranges = set->count - areas->area_count;
     out->used_bytes = set->pages << CAIRN_FRAME_SHIFT;
     out->free_bytes = (set->end - set->first - set->pages) << CAIRN_FRAME_SHIFT;
-    out->largest_gap_bytes = largest_gap(set) << CAIRN_FRAME_SHIFT;
+    out->largest_gap_bytes = cairn__range_largest_gap(set) << CAIRN_FRAME_SHIFT;
     end(areas, irq);
 }
 
