@@ -78,6 +78,33 @@ void cairn__lock_release(struct cairn_lock *lock, unsigned long state)
     cairn_platform_irq_restore(state);
 }
 
+bool cairn__lock_try(struct cairn_lock *lock, unsigned long *state)
+{
+    *state = cairn_platform_irq_save();
+    if (lock->rank != CAIRN__RANK_NONE &&
+        try_take(lock, cairn_platform_cpu() + 1))
+        return true;
+    cairn_platform_irq_restore(*state);
+    return false;
+}
+
+/* Ranks stay as they are: this CPU may hold another lock of the same one. */
+void cairn__lock_untry(struct cairn_lock *lock, unsigned long state)
+{
+    cairn__assert(cairn__lock_is_held(lock));
+    __atomic_store_n(&lock->holder, 0, __ATOMIC_RELEASE);
+    cairn_platform_irq_restore(state);
+}
+
+bool cairn__lock_holds_any(void)
+{
+    unsigned long state = cairn_platform_irq_save();
+    bool holds_any = *own_ranks() != 0;
+
+    cairn_platform_irq_restore(state);
+    return holds_any;
+}
+
 bool cairn__lock_is_held(const struct cairn_lock *lock)
 {
     return __atomic_load_n(&lock->holder, __ATOMIC_RELAXED) ==

@@ -30,6 +30,22 @@ bool cairn__table_is_mine(const struct cairn_table *table)
            cairn_platform_cpu() + 1;
 }
 
+bool cairn__tables_are_mine(const struct cairn_pagetable *pagetable,
+                            cairn_va va)
+{
+    const struct cairn__paging_format *format = pagetable->format;
+    const struct cairn_table *table = pagetable->root;
+    unsigned level = format->levels;
+
+    while (table != NULL && !cairn__table_is_mine(table) && level > 0) {
+        table = level > 1 ? cairn__table_child(
+                                table, cairn__index(format, level, va.value))
+                          : NULL;
+        level--;
+    }
+    return table != NULL;
+}
+
 void cairn__table_lock(struct cairn_table *table)
 {
     uint32_t me = cairn_platform_cpu() + 1;

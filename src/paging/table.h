@@ -64,6 +64,13 @@ void cairn__table_unlock(struct cairn_table *table);
 bool cairn__table_is_mine(const struct cairn_table *table);
 
 /*
+ * Has this CPU locked a table that leads to `va`?  Then it has a cursor there,
+ * and would wait for itself.
+ */
+bool cairn__tables_are_mine(const struct cairn_pagetable *pagetable,
+                            cairn_va va);
+
+/*
  * Locked: is it the table of that level for addresses from `first` on?  One
  * that is not in use any more has level 0 as soon as others can lock it.
  */

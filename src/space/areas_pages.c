@@ -248,8 +248,11 @@ enum cairn_status cairn_area_fault(struct cairn_areas *areas, cairn_va va,
 {
     cairn_va page = cairn_va_make(cairn__page_down(va.value));
     struct cairn_area *area;
-    enum cairn_status status = enter(areas, va, access, &area);
+    enum cairn_status status;
 
+    if (cairn__lock_holds_any() || cairn__tables_are_mine(areas->table, va))
+        return CAIRN_IN_USE;
+    status = enter(areas, va, access, &area);
     if (status != CAIRN_OK)
         return status;
     if (!cairn_is_mapped(areas->table, page))
