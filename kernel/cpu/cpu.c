@@ -17,7 +17,7 @@
 #include <cairn/compiler.h>
 #include <stdint.h>
 
-#define STACK_BYTES    16384
+#define STACK_BYTES    32768
 #define GATE_INTERRUPT 0x8e00u /* present, ring 0, interrupt gate */
 #define SEGMENT_CODE   0x00af9b000000ffffu
 #define SEGMENT_DATA   0x00cf93000000ffffu
@@ -105,18 +105,17 @@ static void load_segments(void)
                      : "rax", "memory");
 }
 
-/* The number of the interrupt stack for a vector; 0: the current stack. */
-static unsigned stack_of(unsigned vector)
+unsigned cpu_stack_of(uint64_t vector)
 {
     switch (vector) {
     case VECTOR_DOUBLE_FAULT:
-        return 1;
+        return STACK_DOUBLE_FAULT;
     case VECTOR_NMI:
-        return 2;
+        return STACK_NMI;
     case VECTOR_MACHINE_CHECK:
-        return 3;
+        return STACK_MACHINE_CHECK;
     case VECTOR_PAGE_FAULT:
-        return 4;
+        return STACK_PAGE_FAULT;
     default:
         return 0;
     }
@@ -129,7 +128,7 @@ static void set_gate(unsigned vector)
     gates[vector] = (struct gate){
         .offset_low = (uint16_t)code,
         .selector = SELECTOR_CODE,
-        .kind_and_stack = (uint16_t)(GATE_INTERRUPT | stack_of(vector)),
+        .kind_and_stack = (uint16_t)(GATE_INTERRUPT | cpu_stack_of(vector)),
         .offset_middle = (uint16_t)(code >> 16),
         .offset_high = (uint32_t)(code >> 32),
     };
@@ -159,12 +158,83 @@ static void set_protection(void)
         insn_clac();
 }
 
-void cpu_set_stack(unsigned number, uint64_t top)
+/* ---- Stacks of exceptions ------------------------------------------------ */
+
+/* How far one handler's part of a stack reaches down, and how many there are.
+ */
+static struct {
+    uint64_t top;
+    uint64_t part_bytes;
+    unsigned depth;
+} nested[CPU_STACK_COUNT];
+
+static void move_stack(unsigned number)
 {
+    task_state.interrupt_stack[number - 1] =
+        nested[number].top - nested[number].depth * nested[number].part_bytes;
+}
+
+void cpu_set_stack(unsigned number, uint64_t top, uint64_t bytes)
+{
+    nested[number].top = top;
+    nested[number].part_bytes = bytes / CPU_NESTED_MAX;
+    nested[number].depth = 0;
     if (number == 0)
         task_state.ring_stack[0] = top;
     else
-        task_state.interrupt_stack[number - 1] = top;
+        move_stack(number);
+}
+
+static unsigned enter_stack(unsigned number)
+{
+    nested[number].depth++;
+    move_stack(number);
+    return 1u << number;
+}
+
+/* Is somebody in the part where the next exception would begin? */
+static bool is_exposed(unsigned number, uint64_t rsp)
+{
+    return task_state.interrupt_stack[number - 1] - rsp <
+           nested[number].part_bytes;
+}
+
+unsigned cpu_enter_stacks(uint64_t vector, uint64_t rsp)
+{
+    unsigned number = cpu_stack_of(vector);
+    unsigned entered = number != 0 ? enter_stack(number) : 0;
+
+    /* Interrupts are off in handlers; only these come all the same. */
+    if (number != STACK_NMI && number != STACK_MACHINE_CHECK)
+        return entered;
+    for (unsigned i = 1; i < CPU_STACK_COUNT; i++) {
+        if (i != number && is_exposed(i, rsp))
+            entered |= enter_stack(i);
+    }
+    return entered;
+}
+
+void cpu_leave_stacks(unsigned entered)
+{
+    for (; entered != 0; entered &= entered - 1) {
+        unsigned number = (unsigned)__builtin_ctz(entered);
+
+        nested[number].depth--;
+        move_stack(number);
+    }
+}
+
+void cpu_reset_stacks(void)
+{
+    for (unsigned i = 1; i < CPU_STACK_COUNT; i++) {
+        nested[i].depth = 0;
+        move_stack(i);
+    }
+}
+
+unsigned cpu_stack_depth(unsigned number)
+{
+    return nested[number].depth;
 }
 
 const char *cpu_stack_name(unsigned number)
@@ -180,7 +250,7 @@ void cpu_init(void)
     struct table_register table = {sizeof(gates) - 1, (uintptr_t)gates};
 
     for (unsigned i = 0; i < CPU_STACK_COUNT; i++)
-        cpu_set_stack(i, stack_end(i));
+        cpu_set_stack(i, stack_end(i), STACK_BYTES);
     task_state.io_map = sizeof(task_state);
     set_segments();
     load_segments();
