@@ -60,7 +60,7 @@ struct cairn_area {
     uint32_t guard_below; /* bytes */
     uint32_t guard_above; /* bytes */
     uint32_t generation;  /* [lock] how often this was an area */
-    uint32_t fault_count; /* [lock] faults that are being answered */
+    uint32_t fault_count; /* [lock] to rise: faults that are being answered */
     uint8_t kind;         /* enum cairn_area_kind */
     uint8_t state;        /* [lock] */
     uint8_t rights;       /* CAIRN_PAGE_* of frames of its own */

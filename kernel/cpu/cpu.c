@@ -105,20 +105,16 @@ static void load_segments(void)
                      : "rax", "memory");
 }
 
+static const uint8_t stack_numbers[EXCEPTION_COUNT] = {
+    [VECTOR_DOUBLE_FAULT] = STACK_DOUBLE_FAULT,
+    [VECTOR_NMI] = STACK_NMI,
+    [VECTOR_MACHINE_CHECK] = STACK_MACHINE_CHECK,
+    [VECTOR_PAGE_FAULT] = STACK_PAGE_FAULT,
+};
+
 unsigned cpu_stack_of(uint64_t vector)
 {
-    switch (vector) {
-    case VECTOR_DOUBLE_FAULT:
-        return STACK_DOUBLE_FAULT;
-    case VECTOR_NMI:
-        return STACK_NMI;
-    case VECTOR_MACHINE_CHECK:
-        return STACK_MACHINE_CHECK;
-    case VECTOR_PAGE_FAULT:
-        return STACK_PAGE_FAULT;
-    default:
-        return 0;
-    }
+    return vector < EXCEPTION_COUNT ? stack_numbers[vector] : 0;
 }
 
 static void set_gate(unsigned vector)
@@ -160,58 +156,54 @@ static void set_protection(void)
 
 /* ---- Stacks of exceptions ------------------------------------------------ */
 
-/* How far one handler's part of a stack reaches down, and how many there are.
- */
+/* By number: where it begins, and how far one handler's part reaches down. */
 static struct {
     uint64_t top;
     uint64_t part_bytes;
-    unsigned depth;
-} nested[CPU_STACK_COUNT];
-
-static void move_stack(unsigned number)
-{
-    task_state.interrupt_stack[number - 1] =
-        nested[number].top - nested[number].depth * nested[number].part_bytes;
-}
+} parts[CPU_STACK_COUNT];
 
 void cpu_set_stack(unsigned number, uint64_t top, uint64_t bytes)
 {
-    nested[number].top = top;
-    nested[number].part_bytes = bytes / CPU_NESTED_MAX;
-    nested[number].depth = 0;
+    parts[number].top = top;
+    parts[number].part_bytes = bytes / CPU_NESTED_MAX;
     if (number == 0)
         task_state.ring_stack[0] = top;
     else
-        move_stack(number);
-}
-
-static unsigned enter_stack(unsigned number)
-{
-    nested[number].depth++;
-    move_stack(number);
-    return 1u << number;
+        task_state.interrupt_stack[number - 1] = top;
 }
 
 /* Is somebody in the part where the next exception would begin? */
 static bool is_exposed(unsigned number, uint64_t rsp)
 {
     return task_state.interrupt_stack[number - 1] - rsp <
-           nested[number].part_bytes;
+           parts[number].part_bytes;
+}
+
+static unsigned enter_exposed(unsigned number, uint64_t rsp)
+{
+    unsigned entered = 0;
+
+    for (unsigned i = 1; i < CPU_STACK_COUNT; i++) {
+        if (i != number && is_exposed(i, rsp)) {
+            task_state.interrupt_stack[i - 1] -= parts[i].part_bytes;
+            entered |= 1u << i;
+        }
+    }
+    return entered;
 }
 
 unsigned cpu_enter_stacks(uint64_t vector, uint64_t rsp)
 {
     unsigned number = cpu_stack_of(vector);
-    unsigned entered = number != 0 ? enter_stack(number) : 0;
+    unsigned entered = 0;
 
+    if (number == 0)
+        return 0;
+    task_state.interrupt_stack[number - 1] -= parts[number].part_bytes;
     /* Interrupts are off in handlers; only these come all the same. */
-    if (number != STACK_NMI && number != STACK_MACHINE_CHECK)
-        return entered;
-    for (unsigned i = 1; i < CPU_STACK_COUNT; i++) {
-        if (i != number && is_exposed(i, rsp))
-            entered |= enter_stack(i);
-    }
-    return entered;
+    if (number == STACK_NMI || number == STACK_MACHINE_CHECK)
+        entered = enter_exposed(number, rsp);
+    return entered | 1u << number;
 }
 
 void cpu_leave_stacks(unsigned entered)
@@ -219,22 +211,26 @@ void cpu_leave_stacks(unsigned entered)
     for (; entered != 0; entered &= entered - 1) {
         unsigned number = (unsigned)__builtin_ctz(entered);
 
-        nested[number].depth--;
-        move_stack(number);
+        task_state.interrupt_stack[number - 1] += parts[number].part_bytes;
     }
 }
 
 void cpu_reset_stacks(void)
 {
-    for (unsigned i = 1; i < CPU_STACK_COUNT; i++) {
-        nested[i].depth = 0;
-        move_stack(i);
-    }
+    for (unsigned i = 1; i < CPU_STACK_COUNT; i++)
+        task_state.interrupt_stack[i - 1] = parts[i].top;
 }
 
 unsigned cpu_stack_depth(unsigned number)
 {
-    return nested[number].depth;
+    unsigned depth = 0;
+
+    if (number == 0)
+        return 0;
+    for (uint64_t at = task_state.interrupt_stack[number - 1];
+         at < parts[number].top; at += parts[number].part_bytes)
+        depth++;
+    return depth;
 }
 
 const char *cpu_stack_name(unsigned number)

@@ -29,7 +29,8 @@
 #define VECTOR_STACK          12
 #define VECTOR_PROTECTION     13
 
-#define VECTOR_COUNT 256
+#define VECTOR_COUNT    256
+#define EXCEPTION_COUNT 32
 
 /* Bytes of code for each vector in entry.S. */
 #define GATE_BYTES 16

@@ -24,8 +24,7 @@
 #include <cairn/map.h>
 #include <stdbool.h>
 
-#define EXCEPTION_COUNT 32
-#define STACK_WORDS     8
+#define STACK_WORDS 8
 
 struct exception {
     const char *mnemonic;

@@ -46,8 +46,13 @@ void cairn__lock_release(struct cairn_lock *lock, unsigned long state);
 bool cairn__lock_try(struct cairn_lock *lock, unsigned long *state);
 void cairn__lock_untry(struct cairn_lock *lock, unsigned long state);
 
-/* Does this CPU hold any lock that was acquired? */
-bool cairn__lock_holds_any(void);
+/*
+ * Take the lock unless this CPU holds any other one: for what locks may have
+ * interrupted.
+ *
+ * Returns  false: it holds one, and nothing has changed.
+ */
+bool cairn__lock_acquire_first(struct cairn_lock *lock, unsigned long *state);
 
 /* Does this CPU hold the lock?  For assertions. */
 bool cairn__lock_is_held(const struct cairn_lock *lock);

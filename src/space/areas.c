@@ -576,7 +576,8 @@ static enum cairn_status claim(struct cairn_areas *areas,
 {
     if (area->state != CAIRN__AREA_USED)
         return CAIRN_DOUBLE_FREE;
-    if (area->fault_count != 0 || area->is_cached)
+    if (__atomic_load_n(&area->fault_count, __ATOMIC_ACQUIRE) != 0 ||
+        area->is_cached)
         return CAIRN_IN_USE;
     if (area->is_adopted && take_over(areas, area) != CAIRN_OK)
         return CAIRN_NOT_FOUND;
