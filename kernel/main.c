@@ -9,6 +9,8 @@
  *   la57=on      5 levels of page tables, if the CPU can; PVH only (entry.S)
  *   nokaslr      everything that could be at a random address is at a fixed one
  *   seed=N       the same random numbers each time
+ *   starve       behind another option: the boot finds no frames for page
+ *                tables, and panics; Multiboot 2 and PVH only
  *   engine=NAME  how frames are found: tree (default), bitmap, freelist
  *
  * Unknown options are ignored: boot loaders add their own.  Commands are run as

@@ -243,3 +243,27 @@ CAIRN_TEST(I4_K2_a_fault_under_a_lock_gets_no_frame)
     CHECK_EQ(cairn_area_free(area, NULL, NULL), CAIRN_OK);
     areas_end();
 }
+
+/* ---- Where a panic is required ------------------------------------------- */
+
+static void map_one(struct cairn_pagetable *table)
+{
+    const struct cairn_page_policy policy = {.rights = 0};
+
+    CHECK(cairn_map_page(table, cairn_va_make(AREAS_BASE),
+                         cairn_phys_make(PAGE), &policy) != CAIRN_OK);
+}
+
+CAIRN_TEST(I6_a_page_table_without_a_root_is_inactive)
+{
+    static struct cairn_pagetable none;
+
+    CHECK_PANIC(map_one(&none), "page table is inactive");
+    CHECK_PANIC((void)!cairn_unmap_page(&none, cairn_va_make(PAGE), NULL),
+                "page table is inactive");
+    CHECK_PANIC((void)!cairn_protect_range(&none, cairn_va_make(PAGE), PAGE, 0),
+                "page table is inactive");
+    areas_start(AREAS_BASE, CAIRN_GIB);
+    areas_end(); /* destroyed */
+    CHECK_PANIC(map_one(&areas.table), "page table is inactive");
+}

@@ -53,6 +53,9 @@ static bool are_pages(struct cairn_pagetable **table, uint64_t start,
     uint64_t offset = start - (*table)->common_start;
     uint64_t common = (*table)->common_bytes;
 
+    if ((*table)->root == NULL)
+        cairn__panic("page table is inactive: it has no root, for %#llx",
+                     (unsigned long long)start);
     if (((start | bytes) & (CAIRN_FRAME_SIZE - 1)) != 0 ||
         !cairn__is_range(*table, start, bytes))
         return false;
@@ -272,11 +275,12 @@ enum cairn_status cairn_cursor_begin_run(struct cairn_cursor *cursor,
                                          uint64_t page_limit)
 {
     uint64_t bytes = phys.end.value - phys.start.value;
-    const struct cairn__paging_format *format = table->format;
+    const struct cairn__paging_format *format;
 
     if (phys.end.value < phys.start.value ||
         !are_pages(&table, va.value, bytes))
         return CAIRN_BAD_ARGUMENT;
+    format = table->format;
     start(cursor, table, va.value, bytes);
     cursor->intent = CAIRN_INTENT_MAP;
     for (unsigned level = 2; level <= format->levels; level++) {

@@ -8,6 +8,8 @@
 #include "cpu/fault.h"
 #include "cpu/insn.h"
 #include "kernel/space.h"
+#include "platform.h"
+#include <cairn/handoff.h>
 
 #define PAGE     CAIRN_FRAME_SIZE
 #define RESERVED ((uint64_t)1 << 51) /* where an address has fewer bits */
@@ -233,4 +235,44 @@ CAIRN_TEST(I4_K2_live_a_lazy_page_under_a_lock_is_refused)
     CHECK(probe_write((uintptr_t)area->start.value, 1, &fault));
     CHECK_EQ(area->frame_count, 1);
     CHECK_EQ(cairn_area_free(area, NULL, NULL), CAIRN_OK);
+}
+
+/* ---- Where a panic is required ------------------------------------------- */
+
+static void map_outside(struct cairn_area *area, uint64_t index)
+{
+    CHECK(cairn_area_map(area, index, cairn_pfn_make(1), NULL) != CAIRN_OK);
+}
+
+CAIRN_TEST(I6_live_a_page_outside_of_an_area_panics)
+{
+    struct cairn_area *area;
+
+    CHECK_EQ(cairn_area_alloc_pages(&kernel.areas, 3, PAGE, "three", &area),
+             CAIRN_OK);
+    CHECK_PANIC(map_outside(area, 3), "page 3 is outside of the area three");
+    CHECK_EQ(cairn_area_free(area, NULL, NULL), CAIRN_OK);
+}
+
+CAIRN_TEST(I6_live_parts_that_do_not_start_panic)
+{
+    static struct cairn_areas areas;
+    static struct cairn_pagetable none;
+    const struct cairn_span empty = {{0}, 0};
+
+    CHECK_PANIC(kernel_require(cairn_areas_init(&areas, empty, &kernel.table,
+                                                &kernel.frames),
+                               "some areas"),
+                "some areas: ");
+    CHECK_PANIC(kernel_require(CAIRN_NO_MEMORY, "a part"), "a part: no memory");
+    CHECK_PANIC((void)!cairn_unmap_page(&none, cairn_va_make(PAGE), NULL),
+                "page table is inactive");
+}
+
+CAIRN_TEST(I6_live_a_bad_handoff_has_an_error)
+{
+    static struct cairn_handoff handoff;
+
+    CHECK(cairn_handoff_check(&handoff, KERNEL_VIRTUAL_BASE) !=
+          CAIRN_HANDOFF_OK);
 }
