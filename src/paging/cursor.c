@@ -43,6 +43,13 @@ bool cairn__is_range(const struct cairn_pagetable *table, uint64_t start,
     return offset < half && bytes <= half - offset;
 }
 
+/* Not initialised, or destroyed. */
+static CAIRN_NORETURN CAIRN_NOINLINE void say_inactive(uint64_t va)
+{
+    cairn__panic("page table is inactive: it has no root, for %#llx",
+                 (unsigned long long)va);
+}
+
 /*
  * Are they pages of the address space?  Where tables are another page table's,
  * that one is meant.
@@ -54,8 +61,7 @@ static bool are_pages(struct cairn_pagetable **table, uint64_t start,
     uint64_t common = (*table)->common_bytes;
 
     if ((*table)->root == NULL)
-        cairn__panic("page table is inactive: it has no root, for %#llx",
-                     (unsigned long long)start);
+        say_inactive(start);
     if (((start | bytes) & (CAIRN_FRAME_SIZE - 1)) != 0 ||
         !cairn__is_range(*table, start, bytes))
         return false;
