@@ -177,6 +177,7 @@ static void starve(void)
         at++;
     if (!text_begins_with(at, " starve", 7))
         return;
+    console_printf("[cairn] starve: all frames are taken\n");
     while (cairn_early_alloc_table(&kernel.early, &pfn) == CAIRN_OK)
         continue;
 }
