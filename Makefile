@@ -40,7 +40,7 @@ COMMON   := -std=gnu11 -g $(WARNINGS) -MMD -MP
 INCLUDES := -Iinclude -Isrc -Iarch/x86
 FREESTANDING := -ffreestanding -O2 -fno-stack-protector -fno-strict-aliasing \
             -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
-            -ffunction-sections -fdata-sections -mgeneral-regs-only \
+            -fstack-clash-protection -ffunction-sections -fdata-sections -mgeneral-regs-only \
             -fcf-protection=none
 FLAGS_x86_64 := $(FREESTANDING) -m64 -mno-red-zone -fpie -fvisibility=hidden
 FLAGS_i386   := $(FREESTANDING) -m32 -march=i686 -fno-pie

@@ -11,6 +11,8 @@
  *   seed=N       the same random numbers each time
  *   layout=NAME  what lies where: cairn (default), or as theseus, slayer,
  *                hardened or hexium have it
+ *   starve       behind another option: the boot finds no frames for page
+ *                tables, and panics; Multiboot 2 and PVH only
  *   engine=NAME  how frames are found: tree (default), bitmap, freelist
  *
  * Unknown options are ignored: boot loaders add their own.  Commands are run as

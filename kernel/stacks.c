@@ -35,12 +35,29 @@ static void start_areas(struct cairn_areas *areas, const char *range)
     }
 }
 
+/* The kernel's own, for when the set may not be looked at. */
+static struct cairn_stack own[CPU_STACK_COUNT + 1];
+static unsigned own_count;
+
 static struct cairn_stack make_stack(const char *name)
 {
     struct cairn_stack stack;
 
     kernel_require(cairn_stack_alloc(&kernel.stacks, 0, name, &stack), name);
+    if (own_count < sizeof(own) / sizeof(own[0]))
+        own[own_count++] = stack;
     return stack;
+}
+
+const struct cairn_stack *stacks_look(uint64_t address)
+{
+    for (unsigned i = 0; i < own_count; i++) {
+        uint64_t end = own[i].guard_above.value + CAIRN_AREA_GUARD;
+
+        if (address >= own[i].guard_below.value && address < end)
+            return &own[i];
+    }
+    return NULL;
 }
 
 void stacks_start(void)
@@ -58,7 +75,8 @@ void stacks_start(void)
         cairn_stacks_init(&kernel.stacks, &kernel.stack_areas, &config),
         "stacks");
     for (unsigned i = 0; i < CPU_STACK_COUNT; i++)
-        cpu_set_stack(i, make_stack(cpu_stack_name(i)).top.value);
+        cpu_set_stack(i, make_stack(cpu_stack_name(i)).top.value,
+                      CAIRN_STACK_BYTES);
 }
 
 _Noreturn void stacks_enter(void (*entry)(void))

@@ -27,6 +27,7 @@
 #include "cpu/cpu.h"
 #include "cpu/insn.h"
 #include "kernel.h"
+#include "monitor/text.h"
 #include "platform.h"
 #include <cairn/init.h>
 
@@ -165,6 +166,22 @@ static void map_screen(struct boot_tables *tables)
             BOOT_TABLES_WRITABLE | BOOT_TABLES_GLOBAL);
 }
 
+/* Option starve: no frame is left for them. */
+static void starve(void)
+{
+    const char *at = kernel.boot.command_line;
+    cairn_pfn pfn;
+
+    while (*at != '\0' && !text_begins_with(at, " --", 3) &&
+           !text_begins_with(at, " starve", 7))
+        at++;
+    if (!text_begins_with(at, " starve", 7))
+        return;
+    console_printf("[cairn] starve: all frames are taken\n");
+    while (cairn_early_alloc_table(&kernel.early, &pfn) == CAIRN_OK)
+        continue;
+}
+
 static void build_tables(void)
 {
     bool has_5_levels = cpu_paging_mode() == CAIRN_PAGING_5LEVEL;
@@ -173,6 +190,7 @@ static void build_tables(void)
                                  .context = &kernel.early};
     uint64_t window_bytes;
 
+    starve();
     if (!boot_tables_init(&tables))
         kernel_panic("out of frames for page tables");
     map_image(&tables, kernel_image_begin, kernel_text_end,
