@@ -2,53 +2,16 @@
  * layout.c - what lies where in the running kernel.
  *
  * HOW    Image, window, screen and the firmware's memory map are where boot.c
- *        or the loader put them; the layout says so, and refuses to start if
+ *        or the loader put them; the layout says so, and out of how many places
+ *        these were chosen (boot/places.h), and refuses to start if
  *        they meet.  Areas and stacks slide: nothing is mapped there yet.
- *
- *        Without RDRAND, numbers begin with the time since reset, taken many
- *        times, and with where things were put: little that is secret.
- */
+ * */
 #include "layout.h"
 
 #include "cpu/cpu.h"
-#include "cpu/insn.h"
-#include "cpu/random.h"
 #include "kernel.h"
 #include "platform.h"
-
-#define STAMPS 16
-
-/* What may slide, and where. */
-static const struct cairn_layout_request sliding[] = {
-    {.name = "areas",
-     .span = {{0xffffc00000000000u}, 16 * CAIRN_TIB},
-     .align = CAIRN_GIB,
-     .slide = {{0xffffc00000000000u}, 32 * CAIRN_TIB}},
-    {.name = "stacks",
-     .span = {{0xffffe00000000000u}, 64 * CAIRN_GIB},
-     .slide = {{0xffffe00000000000u}, 16 * CAIRN_TIB}},
-};
-
-#define SLIDING (sizeof(sliding) / sizeof(sliding[0]))
-
-static void start_entropy(void)
-{
-    struct cairn_entropy_source source = random_source();
-    uint64_t data[STAMPS + 3];
-
-    if (kernel.has_seed) {
-        cairn_entropy_init_fixed(&kernel.entropy, kernel.seed);
-        return;
-    }
-    data[0] = kernel_image_range().start.value;
-    data[1] = kernel.boot.rsdp.value;
-    data[2] = kernel.boot.map.count;
-    for (unsigned i = 0; i < STAMPS; i++) {
-        (void)insn_cpuid(0, 0); /* waits for what is under way */
-        data[3 + i] = insn_read_tsc();
-    }
-    cairn_entropy_init(&kernel.entropy, &source, data, STAMPS + 3);
-}
+#include "systems/layouts.h"
 
 static void require(enum cairn_status status, const char *name,
                     const struct cairn_layout_range *met)
@@ -58,23 +21,35 @@ static void require(enum cairn_status status, const char *name,
                      met != NULL ? ", by " : "", met != NULL ? met->name : "");
 }
 
-/* Bytes [start, end), and what else is in those pages; nothing if empty. */
-static void add(const char *name, const char *inside, uint64_t start,
-                uint64_t end)
+/*
+ * Bytes [start, end), and what else is in those pages; nothing if empty.  The
+ * boot has chosen them out of so many `places`, if not 0.
+ */
+static void add_chosen(const char *name, const char *inside,
+                       struct cairn_span bytes, uint64_t places)
 {
+    uint64_t start = bytes.start.value;
+    uint64_t end = start + bytes.bytes;
     uint64_t mask = CAIRN_FRAME_SIZE - 1;
     const struct cairn_layout_range *met;
     struct cairn_layout_request request = {
         .name = name,
         .inside = inside,
         .span = cairn_span_make(start & ~mask,
-                                ((end + mask) & ~mask) - (start & ~mask))};
+                                ((end + mask) & ~mask) - (start & ~mask)),
+        .places = places};
     enum cairn_status status;
 
     if (start == end)
         return;
     status = cairn_layout_add(&kernel.layout, &request, &met);
     require(status, name, met);
+}
+
+static void add(const char *name, const char *inside, uint64_t start,
+                uint64_t end)
+{
+    add_chosen(name, inside, cairn_span_make(start, end - start), 0);
 }
 
 static void add_image(void)
@@ -84,7 +59,8 @@ static void add_image(void)
     uint64_t rodata_end = (uintptr_t)kernel_rodata_end;
     uint64_t end = (uintptr_t)kernel_image_end;
 
-    add("image", NULL, begin, end);
+    add_chosen("image", NULL, cairn_span_make(begin, end - begin),
+               kernel.image_places);
     add("code", "image", begin, text_end);
     add("constants", "image", text_end, rodata_end);
     add("data", "image", rodata_end, end);
@@ -107,16 +83,16 @@ void layout_start(void)
     enum cairn_status status;
     size_t failed = 0;
 
-    start_entropy();
     require(cairn_layout_init(&kernel.layout, cpu_paging_mode()), "mode", NULL);
     add_image();
-    add("window", NULL, window, window + kernel.window.limit);
+    add_chosen("window", NULL, cairn_span_make(window, kernel.window.limit),
+               kernel.window_places);
     add_screen();
     add("memory map", NULL, kernel.map_window,
         kernel.map_window + kernel.map_window_bytes);
-    status =
-        cairn_layout_add_all(&kernel.layout, sliding, SLIDING, &failed, &met);
-    require(status, sliding[failed].name, met);
+    status = cairn_layout_add_all(&kernel.layout, layout_reference.requests,
+                                  layout_reference.count, &failed, &met);
+    require(status, layout_reference.requests[failed].name, met);
     require(cairn_layout_randomise(&kernel.layout,
                                    kernel.has_fixed_layout ? NULL
                                                            : cairn_entropy_draw,

@@ -91,8 +91,10 @@ efi_status exit_to_kernel(struct loader *loader)
     finish_handoff(loader);
     sabotage_apply(loader);
     enter_kernel(loader->root,
-                 LOADER_WINDOW_VIRT + loader->stack + LOADER_STACK_BYTES,
-                 loader->kernel.entry, (uint64_t)loader->handoff);
+                 loader->handoff->window_base + loader->stack +
+                     LOADER_STACK_BYTES,
+                 loader->kernel.entry + loader->slide,
+                 (uint64_t)loader->handoff, loader->handoff->window_base);
 }
 
 uint64_t enter_page(void)

@@ -10,17 +10,13 @@
 #define LOADER_LOADER_H
 
 #include "boot/elf.h"
+#include "boot/places.h"
 #include "loader/efi.h"
 #include <cairn/handoff.h>
 
-/* The layout of the kernel's half that the hand-off promises. */
-#define LOADER_WINDOW_VIRT      ((uint64_t)0xffff800000000000)
-#define LOADER_FRAMEBUFFER_VIRT ((uint64_t)0xffffffff90000000)
-
-#define LOADER_FRAMEBUFFER_BYTES_MAX (256 * CAIRN_MIB)
-#define LOADER_HEAP_BYTES            CAIRN_MIB
-#define LOADER_STACK_BYTES           (64 * CAIRN_KIB)
-#define LOADER_COMMAND_LINE_MAX      1023 /* without '\0' */
+#define LOADER_HEAP_BYTES       CAIRN_MIB
+#define LOADER_STACK_BYTES      (64 * CAIRN_KIB)
+#define LOADER_COMMAND_LINE_MAX 1023 /* without '\0' */
 
 struct sabotage;
 
@@ -46,6 +42,10 @@ struct loader {
     uint64_t file; /* the kernel's file, until it is placed */
     uint64_t file_bytes;
     struct boot_elf kernel;
+    uint64_t slide; /* where it is put, minus where it is linked to */
+
+    /* NULL: nothing is left to chance. */
+    struct cairn_entropy *chance;
 
     /* All that the loader has allocated; see memory.c. */
     struct cairn_handoff_range owned[CAIRN_HANDOFF_RANGES_MAX];
@@ -148,8 +148,8 @@ CAIRN_MUST_CHECK efi_status file_read(struct loader *loader,
 CAIRN_MUST_CHECK efi_status image_read(struct loader *loader);
 CAIRN_MUST_CHECK efi_status image_place(struct loader *loader);
 
-/* random.c: a number below `limit`, each with the same probability. */
-uint64_t random_below(struct loader *loader, uint64_t limit);
+/* random.c: what places are drawn from, as the options say. */
+CAIRN_MUST_CHECK efi_status random_start(struct loader *loader);
 
 /* machine.c and screen.c: what the firmware knows of the machine. */
 CAIRN_MUST_CHECK efi_status machine_describe(struct loader *loader);
@@ -173,9 +173,10 @@ efi_status exit_to_kernel(struct loader *loader);
  *   stack    top of the kernel's stack, virtual, 16-byte aligned
  *   entry    virtual
  *   handoff  physical; the kernel finds it in RDI
+ *   window   its base, virtual; the kernel finds it in RSI
  */
 CAIRN_NORETURN void enter_kernel(uint64_t root, uint64_t stack, uint64_t entry,
-                                 uint64_t handoff);
+                                 uint64_t handoff, uint64_t window);
 /* The page of enter_kernel. */
 uint64_t enter_page(void);
 

@@ -68,6 +68,7 @@ static efi_status prepare(struct loader *loader)
         image_read,        /* kernel.elf, checked */
         memory_reserve,    /* hand-off, memory map, heap, stack */
         command_hand_over, /* a copy that the kernel keeps */
+        random_start,      /* what the next ones are drawn from */
         image_place,       /* a random place, and the kernel in it */
         machine_describe,  /* CPUs, ACPI */
         screen_describe,   /* the frame buffer */

@@ -3,14 +3,16 @@
  *
  * Two ways in:
  *   boot_entry64  from the UEFI loader: 64-bit mode, in the high half, on the
- *                 loader's page tables; RDI is the hand-off (physical).
+ *                 loader's page tables; RDI is the hand-off (physical), RSI
+ *                 where physical address 0 would be.
  *   boot_entry32  from Multiboot 2 and PVH: 32-bit protected mode, no paging,
  *                 somewhere in physical memory.  EAX and EBX say who it was.
  *
  * The second builds page tables that do for the way up: the first 4 GiB at
  * their own address, and the image at its link address, all writable and
- * executable.  boot.c replaces them before anything else runs.  They have 5
- * levels if the command line says la57=on, the CPU can, and it was PVH.
+ * executable.  boot.c chooses another place for the image, which then goes on
+ * there, and replaces the tables before anything else runs.  They have 5 levels
+ * if the command line says la57=on and the CPU can.
  *
  * Nothing here knows where in physical memory the image lies: addresses are
  * taken relative to the label `here`, whose physical address EBP holds.
@@ -228,9 +230,20 @@ in_64_bits:
         jmp     *%rax
 in_high_half:
         xor     %ebp, %ebp              /* the end of every backtrace */
-        xchg    %rdi, %rsi              /* magic, information, image */
-        mov     %edi, %edi
-        mov     %esi, %esi
+        mov     %esi, %ebx              /* magic */
+        mov     %edi, %r12d             /* information */
+        mov     %ebx, %edi
+        mov     %r12d, %esi             /* and RDX, the image */
+        call    boot_choose_place
+
+        /* And again: the same code and stack where the image shall be. */
+        add     %rax, %rsp
+        lea     in_its_place(%rip), %rcx
+        add     %rax, %rcx
+        jmp     *%rcx
+in_its_place:
+        mov     %ebx, %edi
+        mov     %r12d, %esi
         call    boot_from_32
         ud2
 
@@ -242,6 +255,11 @@ boot_entry64:
         cld
         lea     boot_stack_top(%rip), %rsp
         xor     %ebp, %ebp
+        mov     %rdi, %rbx
+        mov     %rsi, %r12
+        call    slide_relocate_here
+        mov     %rbx, %rdi
+        mov     %r12, %rsi
         call    boot_from_uefi
         ud2
 
@@ -264,6 +282,7 @@ boot_root:          .skip 4096
 boot_root_of_5:     .skip 4096
 boot_pointers_low:  .skip 4096
 boot_pointers_high: .skip 4096
+        .globl  boot_image
 boot_image:         .skip 4096
 boot_identity:      .skip 4 * 4096
         .balign 16
