@@ -54,7 +54,9 @@ struct loader {
     struct memory_map map;
     struct cairn_handoff *handoff;
     uint64_t stack;
-    uint64_t root; /* of the kernel's page tables */
+    unsigned levels;       /* of the kernel's page tables: 4 or 5 */
+    uint64_t levels_pages; /* to get there, if the firmware has others; or 0 */
+    uint64_t root;         /* of the kernel's page tables */
 };
 
 /* The entry point, called by the firmware. */
@@ -100,6 +102,11 @@ void console_wait_for_key(void);
 CAIRN_MUST_CHECK efi_status memory_alloc(struct loader *loader,
                                          const char *purpose, uint64_t bytes,
                                          uint64_t *phys);
+/* The same below 4 GiB, for code. */
+CAIRN_MUST_CHECK efi_status memory_alloc_low_code(struct loader *loader,
+                                                  const char *purpose,
+                                                  uint64_t bytes,
+                                                  uint64_t *phys);
 /* The same at a certain place; without a message. */
 CAIRN_MUST_CHECK efi_status memory_alloc_at(struct loader *loader,
                                             uint64_t phys, uint64_t bytes);
@@ -122,6 +129,11 @@ struct efi_memory_descriptor memory_map_entry(const struct memory_map *map,
 
 /* cpu.c: can this CPU, as the firmware left it, run the kernel? */
 CAIRN_MUST_CHECK efi_status cpu_check(struct loader *loader);
+
+/* levels.c: steps; and, once the firmware is left, to the kernel's levels. */
+CAIRN_MUST_CHECK efi_status levels_pretend(struct loader *loader);
+CAIRN_MUST_CHECK efi_status levels_choose(struct loader *loader);
+void levels_change(const struct loader *loader);
 
 /* command.c: file, options of the boot entry, and what the loader obeys. */
 CAIRN_MUST_CHECK efi_status command_read(struct loader *loader);

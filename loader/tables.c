@@ -41,6 +41,7 @@
 #define SPAN_TABLE      (2 * CAIRN_MIB) /* what one table of each level maps */
 #define SPAN_DIRECTORY  CAIRN_GIB
 #define SPAN_POINTERS   (512 * CAIRN_GIB)
+#define SPAN_LEVEL_4    (256 * CAIRN_TIB) /* with 5 levels it is no root */
 
 /* A part of RAM that has the same rights throughout. */
 struct piece {
@@ -216,7 +217,8 @@ static uint64_t count_small(const struct mapping *mapping)
 {
     return spans(mapping->virt, mapping->bytes, SPAN_TABLE) +
            spans(mapping->virt, mapping->bytes, SPAN_DIRECTORY) +
-           spans(mapping->virt, mapping->bytes, SPAN_POINTERS);
+           spans(mapping->virt, mapping->bytes, SPAN_POINTERS) +
+           spans(mapping->virt, mapping->bytes, SPAN_LEVEL_4);
 }
 
 /* Small pages only at both ends, as virtual and physical are congruent. */
@@ -229,7 +231,8 @@ static uint64_t count_window(const struct loader *loader)
         uint64_t bytes = piece.end - piece.start;
 
         count += 2 + spans(piece.start, bytes, SPAN_DIRECTORY) +
-                 spans(piece.start, bytes, SPAN_POINTERS);
+                 spans(piece.start, bytes, SPAN_POINTERS) +
+                 spans(piece.start, bytes, SPAN_LEVEL_4);
     }
     return count;
 }
@@ -355,7 +358,7 @@ efi_status tables_build(struct loader *loader)
 {
     struct pool pool;
     struct boot_tables tables = {
-        .levels = 4, .alloc = take_frame, .context = &pool};
+        .levels = loader->levels, .alloc = take_frame, .context = &pool};
     uint64_t start, bytes;
     efi_status status = memory_map_take(loader);
 

@@ -12,8 +12,8 @@
  *               return address), RBP is 0.  GDT and IDT are still the
  *               firmware's and no longer mapped: load others before a
  *               segment register or an interrupt is used.  CR0.WP, CR4.PGE and
- *               EFER.NXE are on.  Page tables, of four levels or, if CR4.LA57 is
- *               on, five, map
+ *               EFER.NXE are on.  Page tables, of four levels or, if CR4.LA57
+ *               is on, five, map
  *
  *                 the image       at `kernel_virt`: each segment with its own
  *                                 rights, nothing writable and executable

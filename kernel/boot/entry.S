@@ -34,6 +34,11 @@
 #define CPUID_EDX_LM    (1 << 29)
 #define CPUID_ECX_LA57  (1 << 16)       /* of leaf 7 */
 
+/* Multiboot 2: EAX; tags of type, size, content, each at a multiple of 8 */
+#define MULTIBOOT2_MAGIC 0x36d76289
+#define TAG_END         0
+#define TAG_CMDLINE     1
+
 /* struct hvm_start_info of PVH */
 #define PVH_MAGIC       0x336ec578
 #define PVH_CMDLINE     24
@@ -165,11 +170,7 @@ wants_5_levels:
         cpuid
         test    $CPUID_ECX_LA57, %ecx
         jz      4f
-        cmpl    $PVH_MAGIC, (%edi)
-        jne     4f
-        cmpl    $0, (PVH_CMDLINE + 4)(%edi)
-        jne     4f
-        mov     PVH_CMDLINE(%edi), %edx
+        call    find_command_line
         test    %edx, %edx
         jz      4f
         /* Is the option at EDX?  Up to the commands, at "-- ". */
@@ -192,6 +193,32 @@ wants_5_levels:
 5:      mov     $1, %eax
         pop     %ebx
         ret
+
+/* EDX: where the command line is, 0 if there is none. */
+find_command_line:
+        xor     %edx, %edx
+        cmpl    $PVH_MAGIC, (%edi)      /* before EAX is believed: BOOT.md */
+        je      2f
+        cmp     $MULTIBOOT2_MAGIC, %esi
+        jne     3f
+        lea     8(%edi), %eax           /* the first tag */
+1:      cmpl    $TAG_END, (%eax)
+        je      3f
+        lea     8(%eax), %edx
+        cmpl    $TAG_CMDLINE, (%eax)
+        je      3f
+        mov     4(%eax), %ecx
+        lea     7(%eax, %ecx), %eax     /* behind it */
+        and     $~7, %eax
+        xor     %edx, %edx
+        test    %ecx, %ecx              /* a tag without a size: no tag */
+        jnz     1b
+        ret
+2:      cmpl    $0, (PVH_CMDLINE + 4)(%edi)
+        jne     3f
+        mov     PVH_CMDLINE(%edi), %edx
+3:      ret
+
 la57_option:
         .asciz  "la57=on"
 
