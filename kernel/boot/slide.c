@@ -18,17 +18,6 @@
 
 #include "kernel.h"
 
-/* One entry of the list; kernelcheck has seen that all are of one kind. */
-struct relocation {
-    uint64_t at; /* both as linked */
-    uint64_t info;
-    uint64_t value;
-};
-extern const struct relocation kernel_relocations[]
-    __attribute__((visibility("hidden")));
-extern const struct relocation kernel_relocations_end[]
-    __attribute__((visibility("hidden")));
-
 /* Of entry.S: what is mapped in the 1 GiB from the link address on. */
 extern uint64_t boot_image[] __attribute__((visibility("hidden")));
 
@@ -36,7 +25,7 @@ extern uint64_t boot_image[] __attribute__((visibility("hidden")));
 static void relocate(uint64_t place)
 {
     uint64_t here = kernel_virtual_base() - BOOT_IMAGE_HOME;
-    const struct relocation *one = kernel_relocations;
+    const struct slide_relocation *one = kernel_relocations;
 
     for (; one < kernel_relocations_end; one++)
         *(volatile uint64_t *)(one->at + here) =

@@ -6,6 +6,19 @@
 
 #include <stdint.h>
 
+/* An address that is stored in the image; kernelcheck has seen the kind. */
+struct slide_relocation {
+    uint64_t at; /* both as linked */
+    uint64_t kind;
+    uint64_t value;
+};
+
+/* All of them (kernel.ld). */
+extern const struct slide_relocation kernel_relocations[]
+    __attribute__((visibility("hidden")));
+extern const struct slide_relocation kernel_relocations_end[]
+    __attribute__((visibility("hidden")));
+
 /*
  * From entry.S, before anything else in C: store addresses in the image as they
  * are where it is running now.

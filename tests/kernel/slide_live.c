@@ -2,6 +2,7 @@
  * slide_live.c - tests of the running image: it is where it should be, and all
  * addresses that are stored in it are right for that place.
  */
+#include "boot/slide.h"
 #include "cpu/symbols.h"
 #include "harness/test.h"
 #include "kernel.h"
@@ -40,6 +41,28 @@ CAIRN_TEST(J3_live_addresses_in_data_are_right)
     CHECK_EQ((*code)().start.value, kernel_image_range().start.value);
     CHECK((uintptr_t)*code >= (uintptr_t)kernel_image_begin);
     CHECK((uintptr_t)*code < (uintptr_t)kernel_text_end);
+}
+
+/*
+ * None leads to where the image was linked to, and most, those of constants at
+ * least, are still as relocated.
+ */
+CAIRN_TEST(J3_live_all_relocations_are_applied)
+{
+    uint64_t slide = kernel_virtual_base() - BOOT_IMAGE_HOME;
+    const struct slide_relocation *one = kernel_relocations;
+    unsigned right = 0;
+    unsigned count = 0;
+
+    for (; one < kernel_relocations_end; one++) {
+        uint64_t word = *(const volatile uint64_t *)(one->at + slide);
+
+        CHECK(word != one->value || slide == 0);
+        right += word == one->value + slide;
+        count++;
+    }
+    CHECK(count > 1000);
+    CHECK(right > count / 10 * 9);
 }
 
 CAIRN_TEST(J3_live_symbols_follow_the_image)
