@@ -99,10 +99,10 @@ static void fill_areas(void)
     add(image_area("rodata", kernel_text_end, kernel_rodata_end, 0));
     add(image_area("data", kernel_rodata_end, kernel_image_end,
                    CAIRN_PAGE_WRITE));
-    add(named("guard", KERNEL_VIRTUAL_BASE - GUARD_BYTES, GUARD_BYTES,
+    add(named("guard", kernel_virtual_base() - GUARD_BYTES, GUARD_BYTES,
               CAIRN_AUDIT_WANT_HOLE));
     add(named("guard", end, guard_end(end) - end, CAIRN_AUDIT_WANT_HOLE));
-    add(named("window", KERNEL_WINDOW_BASE, kernel.window.limit,
+    add(named("window", kernel.window_base, kernel.window.limit,
               CAIRN_AUDIT_WANT_NOTHING));
     add(named("screen", KERNEL_FRAMEBUFFER_BASE, KERNEL_SCREEN_BYTES_MAX,
               CAIRN_AUDIT_WANT_NOTHING));
@@ -115,7 +115,7 @@ void audit_configure(struct cairn_audit_config *out)
 {
     enum cairn_paging_mode mode = cpu_paging_mode();
     uint64_t upper_half =
-        mode == CAIRN_PAGING_5LEVEL ? 0xff00000000000000 : KERNEL_WINDOW_BASE;
+        mode == CAIRN_PAGING_5LEVEL ? 0xff00000000000000 : 0xffff800000000000;
 
     fill_areas();
     *out = (struct cairn_audit_config){

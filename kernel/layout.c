@@ -2,60 +2,22 @@
  * layout.c - what lies where in the running kernel.
  *
  * HOW    Image, window, screen and the firmware's memory map are where boot.c
- *        or the loader put them; the layout says so, and refuses to start if
+ *        or the loader put them; the layout says so, and out of how many places
+ *        these were chosen (boot/places.h), and refuses to start if
  *        they meet.  Areas and stacks slide: nothing is mapped there yet.
  *
  *        With a system's layout (kernel/systems/), that comes first, and what
  *        the boot has mapped must lie where the system has it.  What the system
  *        has a name for, but no place (areas and stacks of those that have
  *        none), lies where this kernel has it, and slides if anything does.
- *
- *        Without RDRAND, numbers begin with the time since reset, taken many
- *        times, and with where things were put: little that is secret.
  */
 #include "layout.h"
 
 #include "cpu/cpu.h"
-#include "cpu/insn.h"
-#include "cpu/random.h"
 #include "kernel.h"
 #include "monitor/text.h"
 #include "platform.h"
 #include "systems/layouts.h"
-
-#define STAMPS 16
-
-/* What may slide, and where. */
-static const struct cairn_layout_request sliding[] = {
-    {.name = "areas",
-     .span = {{0xffffc00000000000u}, 16 * CAIRN_TIB},
-     .align = CAIRN_GIB,
-     .slide = {{0xffffc00000000000u}, 32 * CAIRN_TIB}},
-    {.name = "stacks",
-     .span = {{0xffffe00000000000u}, 64 * CAIRN_GIB},
-     .slide = {{0xffffe00000000000u}, 16 * CAIRN_TIB}},
-};
-
-#define SLIDING (sizeof(sliding) / sizeof(sliding[0]))
-
-static void start_entropy(void)
-{
-    struct cairn_entropy_source source = random_source();
-    uint64_t data[STAMPS + 3];
-
-    if (kernel.has_seed) {
-        cairn_entropy_init_fixed(&kernel.entropy, kernel.seed);
-        return;
-    }
-    data[0] = kernel_image_range().start.value;
-    data[1] = kernel.boot.rsdp.value;
-    data[2] = kernel.boot.map.count;
-    for (unsigned i = 0; i < STAMPS; i++) {
-        (void)insn_cpuid(0, 0); /* waits for what is under way */
-        data[3 + i] = insn_read_tsc();
-    }
-    cairn_entropy_init(&kernel.entropy, &source, data, STAMPS + 3);
-}
 
 static void require(enum cairn_status status, const char *name,
                     const struct cairn_layout_range *met)
@@ -80,10 +42,14 @@ static void add_request(const struct cairn_layout_request *request)
 
 /*
  * Bytes [start, end), and what else is in those pages; nothing if empty.
- * Inside of what begins there or lies around.
+ * Inside of what begins there or lies around.  The boot has chosen them out of
+ * so many `places`, if not 0.
  */
-static void add(const char *name, uint64_t start, uint64_t end)
+static void add_chosen(const char *name, struct cairn_span bytes,
+                       uint64_t places)
 {
+    uint64_t start = bytes.start.value;
+    uint64_t end = start + bytes.bytes;
     uint64_t mask = CAIRN_FRAME_SIZE - 1;
     const struct cairn_layout_range *outer =
         cairn_layout_at(&kernel.layout, cairn_va_make(start));
@@ -91,10 +57,16 @@ static void add(const char *name, uint64_t start, uint64_t end)
         .name = name,
         .inside = outer != NULL ? outer->name : NULL,
         .span = cairn_span_make(start & ~mask,
-                                ((end + mask) & ~mask) - (start & ~mask))};
+                                ((end + mask) & ~mask) - (start & ~mask)),
+        .places = places};
 
     if (start != end)
         add_request(&request);
+}
+
+static void add(const char *name, uint64_t start, uint64_t end)
+{
+    add_chosen(name, cairn_span_make(start, end - start), 0);
 }
 
 static void add_image(void)
@@ -105,7 +77,8 @@ static void add_image(void)
     uint64_t end = (uintptr_t)kernel_image_end;
 
     if (!has_range("image"))
-        add("image", begin, end);
+        add_chosen("image", cairn_span_make(begin, end - begin),
+                   kernel.image_places);
     add("code", begin, text_end);
     add("constants", text_end, rodata_end);
     add("data", rodata_end, end);
@@ -119,7 +92,8 @@ static void add_window(void)
     uint64_t base = kernel.window.base;
 
     if (range == NULL)
-        add("window", base, base + kernel.window.limit);
+        add_chosen("window", cairn_span_make(base, kernel.window.limit),
+                   kernel.window_places);
     else if (base != range->span.start.value ||
              kernel.window.limit > range->span.bytes)
         require(CAIRN_IN_USE, "memory", range);
@@ -186,15 +160,17 @@ bool layout_does_slide(void)
 /* Areas and stacks, unless the system has them. */
 static void add_sliding(void)
 {
-    for (size_t i = 0; i < SLIDING; i++) {
-        uint64_t start = sliding[i].span.start.value;
+    const struct cairn_layout_request *slides = layout_reference.requests;
 
-        if (has_range(sliding[i].name))
+    for (size_t i = 0; i < layout_reference.count; i++) {
+        uint64_t start = slides[i].span.start.value;
+
+        if (has_range(slides[i].name))
             continue;
         if (has_slides())
-            add_request(&sliding[i]);
+            add_request(&slides[i]);
         else
-            add(sliding[i].name, start, start + sliding[i].span.bytes);
+            add(slides[i].name, start, start + slides[i].span.bytes);
     }
 }
 
@@ -202,8 +178,9 @@ static void add_sliding(void)
 
 void layout_start(void)
 {
-    start_entropy();
     require(cairn_layout_init(&kernel.layout, cpu_paging_mode()), "mode", NULL);
+    if (kernel.system_number != 0)
+        kernel.system = system_layouts[kernel.system_number - 1];
     if (kernel.system != NULL)
         add_system();
     add_image();

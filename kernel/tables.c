@@ -1,7 +1,7 @@
 /*
  * tables.c - the kernel's own page table; see tables.h.
  *
- * WHAT   the image       at its link address: code RX, constants R, data RW
+ * WHAT   the image       where it runs: code RX, constants R, data RW
  *        the window      what is or may be RAM, RW, no X; but code and
  *                        constants are not writable there either
  *        the screen      RW, no X, write-combining
@@ -61,16 +61,17 @@ static void map_image(void)
     uint64_t text_end = offset_of(kernel_text_end);
     uint64_t rodata_end = offset_of(kernel_rodata_end);
 
-    map(KERNEL_VIRTUAL_BASE, phys, phys + text_end, CAIRN_PAGE_EXEC);
-    map(KERNEL_VIRTUAL_BASE + text_end, phys + text_end, phys + rodata_end, 0);
-    map(KERNEL_VIRTUAL_BASE + rodata_end, phys + rodata_end,
+    map(kernel_virtual_base(), phys, phys + text_end, CAIRN_PAGE_EXEC);
+    map(kernel_virtual_base() + text_end, phys + text_end, phys + rodata_end,
+        0);
+    map(kernel_virtual_base() + rodata_end, phys + rodata_end,
         phys + offset_of(kernel_image_end), CAIRN_PAGE_WRITE);
 }
 
 static void map_window_part(uint64_t start, uint64_t end, unsigned rights)
 {
     if (start < end)
-        map(KERNEL_WINDOW_BASE + start, start, end, rights);
+        map(kernel.window_base + start, start, end, rights);
 }
 
 /* Of a stretch, code and constants of the kernel are read-only. */

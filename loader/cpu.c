@@ -25,10 +25,5 @@ efi_status cpu_check(struct loader *loader)
                             "this CPU cannot forbid execution (NX).\n"
                             "  Enable \"NX\" or \"Execute Disable\" in the "
                             "firmware's setup.\n");
-    if (cpu_read_cr4() & CPU_CR4_LA57)
-        return console_fail(EFI_UNSUPPORTED,
-                            "the firmware runs on page tables of five levels, "
-                            "which\n  this version cannot leave.  Disable "
-                            "\"LA57\" in the firmware's setup.\n");
     return EFI_SUCCESS;
 }

@@ -93,7 +93,7 @@ CAIRN_TEST(F13_live_a_handle_over_what_is_in_use)
 {
     struct cairn_areas *all = &kernel.space.areas;
     const struct cairn_span span =
-        cairn_span_make(KERNEL_WINDOW_BASE + PAGE, PAGE);
+        cairn_span_make(kernel.window_base + PAGE, PAGE);
     struct cairn_areas_stats before;
     struct cairn_areas_stats after;
     struct cairn_area *handle;

@@ -126,7 +126,7 @@ static uint64_t window_bytes;
 /* What the window maps is what it converts. */
 static void check_window(const struct cairn_mapping *mapping)
 {
-    uint64_t phys = mapping->start.value - KERNEL_WINDOW_BASE;
+    uint64_t phys = mapping->start.value - kernel.window_base;
     cairn_phys last;
 
     if (phys >= kernel.window.limit || !mapping->is_mapped)
@@ -158,7 +158,7 @@ CAIRN_TEST(E6_live_the_window_converts_what_it_maps_and_nothing_else)
             CHECK(cairn_platform_phys_to_virt(cairn_phys_make(end), 1) == NULL);
             if (range->start.value - end > CAIRN_MIB && end > CAIRN_MIB)
                 end += CAIRN_MIB;
-            no_read(KERNEL_WINDOW_BASE + end, 0);
+            no_read(kernel.window_base + end, 0);
         }
         end = range->end.value;
     }
@@ -196,7 +196,7 @@ CAIRN_TEST(J1_J2_live_the_CPU_keeps_code_constants_and_data_apart)
     no_exec(data, ERROR_P);
     no_exec((uintptr_t)&code, ERROR_P);
     can_write(data, 1);
-    alias = KERNEL_WINDOW_BASE + space_look(code).phys.value;
+    alias = kernel.window_base + space_look(code).phys.value;
     no_write(alias, ERROR_P);
     no_exec(alias, ERROR_P);
     can_read(alias, *(const volatile uint8_t *)(uintptr_t)code);
@@ -420,7 +420,7 @@ CAIRN_TEST(J5_live_users_reach_nothing_of_the_kernels)
     uint64_t window;
 
     start_users();
-    window = KERNEL_WINDOW_BASE + user.frames[1];
+    window = kernel.window_base + user.frames[1];
     no_user_read((uintptr_t)&start_users, ERROR_P);
     no_user_exec((uintptr_t)&start_users, ERROR_P);
     no_user_read((uintptr_t)&in_data, ERROR_P);
@@ -461,7 +461,7 @@ CAIRN_TEST(J5_live_US_is_set_on_request_and_then_at_every_level)
     expect_user(user.constants, true);
     expect_user(user.kernel, false);
     expect_user((uintptr_t)&in_data, false);
-    expect_user(KERNEL_WINDOW_BASE + user.frames[0], false);
+    expect_user(kernel.window_base + user.frames[0], false);
     end_users();
 }
 

@@ -273,6 +273,6 @@ CAIRN_TEST(I6_live_a_bad_handoff_has_an_error)
 {
     static struct cairn_handoff handoff;
 
-    CHECK(cairn_handoff_check(&handoff, KERNEL_VIRTUAL_BASE) !=
+    CHECK(cairn_handoff_check(&handoff, kernel_virtual_base()) !=
           CAIRN_HANDOFF_OK);
 }
