@@ -40,7 +40,7 @@ COMMON   := -std=gnu11 -g $(WARNINGS) -MMD -MP
 INCLUDES := -Iinclude -Isrc -Iarch/x86
 FREESTANDING := -ffreestanding -O2 -fno-stack-protector -fno-strict-aliasing \
             -fno-omit-frame-pointer -fno-asynchronous-unwind-tables \
-            -ffunction-sections -fdata-sections -mgeneral-regs-only \
+            -fstack-clash-protection -ffunction-sections -fdata-sections -mgeneral-regs-only \
             -fcf-protection=none
 FLAGS_x86_64 := $(FREESTANDING) -m64 -mno-red-zone -fpie -fvisibility=hidden
 FLAGS_i386   := $(FREESTANDING) -m32 -march=i686 -fno-pie
@@ -86,7 +86,7 @@ $(GEN)/font.c: tools/font2c
 # ---- The kernel -----------------------------------------------------------------------
 
 KERNEL := $(BUILD)/kernel
-KERNEL_SOURCES := $(sort $(wildcard kernel/*.c kernel/*/*.c)) boot/tables.c
+KERNEL_SOURCES := $(sort $(wildcard kernel/*.c kernel/*/*.c)) boot/places.c boot/tables.c
 KERNEL_ASM     := $(sort $(wildcard kernel/*/*.S))
 TEST_SOURCES   := $(sort $(wildcard tests/*.c)) tests/harness/test.c
 KERNEL_TEST_PORT := $(sort $(wildcard tests/kernel/*.c))
@@ -155,7 +155,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 HOST_INCLUDES := $(INCLUDES) -Itests -Ikernel -I.
 HOST_SOURCES := $(LIB_SOURCES) $(sort $(wildcard sim/*.c)) $(TEST_SOURCES) \
                 $(sort $(wildcard tests/host/*.c)) tests/harness/host.c \
-                boot/elf.c boot/tables.c kernel/monitor/editor.c \
+                boot/elf.c boot/places.c boot/tables.c kernel/monitor/editor.c \
                 $(sort $(wildcard kernel/systems/*.c))
 
 CC_host64 := clang -m64

@@ -80,35 +80,51 @@ static void add_stacks(void)
 /* Data, if it is mapped at all; devices in it, or behind its end. */
 static void add_window(void)
 {
+    uint64_t base = kernel.window_base;
+    uint64_t limit = kernel.window.limit;
     uint64_t done = 0;
 
     for (unsigned i = 0; i < WINDOWS_DEVICES; i++) {
         struct windows_device device = windows_device(i);
         uint64_t start = device.range.start.value;
         uint64_t bytes = cairn_phys_range_bytes(device.range);
-        uint64_t end =
-            start < kernel.window.limit ? start : kernel.window.limit;
-        struct cairn_audit_area area =
-            named(device.name, KERNEL_WINDOW_BASE + start, bytes,
-                  CAIRN_AUDIT_WANT_RIGHTS);
+        uint64_t end = start < limit ? start : limit;
+        struct cairn_audit_area area = named(device.name, base + start, bytes,
+                                             CAIRN_AUDIT_WANT_RIGHTS);
 
         if (bytes == 0)
             continue;
         area.rights = CAIRN_PAGE_WRITE;
         if (end > done)
-            add(named("window", KERNEL_WINDOW_BASE + done, end - done,
+            add(named("window", base + done, end - done,
                       CAIRN_AUDIT_WANT_NOTHING));
         add(area);
         done = start + bytes;
     }
-    if (done < kernel.window.limit)
-        add(named("window", KERNEL_WINDOW_BASE + done,
-                  kernel.window.limit - done, CAIRN_AUDIT_WANT_NOTHING));
+    if (done < limit)
+        add(named("window", base + done, limit - done,
+                  CAIRN_AUDIT_WANT_NOTHING));
+}
+
+/* Behind the image, up to what the layout has there next. */
+static uint64_t guard_end(uint64_t image_end)
+{
+    uint64_t end = image_end + GUARD_BYTES;
+
+    if (image_end < KERNEL_FRAMEBUFFER_BASE)
+        end = KERNEL_FRAMEBUFFER_BASE;
+    for (size_t i = 0; i < kernel.layout.count; i++) {
+        uint64_t start = kernel.layout.ranges[i].span.start.value;
+
+        if (start >= image_end && start < end)
+            end = start;
+    }
+    return end;
 }
 
 static void fill_areas(void)
 {
-    uint64_t begin = KERNEL_VIRTUAL_BASE - kernel.margin_below;
+    uint64_t begin = kernel_virtual_base() - kernel.margin_below;
     uint64_t end = (uintptr_t)kernel_image_end + kernel.margin_above;
     struct cairn_audit_area heap;
 
@@ -123,8 +139,7 @@ static void fill_areas(void)
     add(named("margin", begin, kernel.margin_below, CAIRN_AUDIT_WANT_NOTHING));
     add(named("margin", (uintptr_t)kernel_image_end, kernel.margin_above,
               CAIRN_AUDIT_WANT_NOTHING));
-    add(named("guard", end, KERNEL_FRAMEBUFFER_BASE - end,
-              CAIRN_AUDIT_WANT_HOLE));
+    add(named("guard", end, guard_end(end) - end, CAIRN_AUDIT_WANT_HOLE));
     add_window();
     add(named("screen", KERNEL_FRAMEBUFFER_BASE, KERNEL_SCREEN_BYTES_MAX,
               CAIRN_AUDIT_WANT_NOTHING));
@@ -142,7 +157,7 @@ void audit_configure(struct cairn_audit_config *out)
 {
     enum cairn_paging_mode mode = cpu_paging_mode();
     uint64_t upper_half =
-        mode == CAIRN_PAGING_5LEVEL ? 0xff00000000000000 : KERNEL_WINDOW_BASE;
+        mode == CAIRN_PAGING_5LEVEL ? 0xff00000000000000 : 0xffff800000000000;
 
     fill_areas();
     *out = (struct cairn_audit_config){

@@ -35,7 +35,7 @@ static bool is_there(cairn_phys root, uint64_t va, unsigned rights, bool *slot)
 
 static uint64_t target_of(const struct high_half_jump *jump)
 {
-    return jump->entry - jump->phys_base + KERNEL_VIRTUAL_BASE;
+    return jump->entry - jump->phys_base + kernel_virtual_base();
 }
 
 const char *high_half_refusal(cairn_phys root, uint64_t caller,

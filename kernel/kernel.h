@@ -4,12 +4,14 @@
 #ifndef KERNEL_KERNEL_H
 #define KERNEL_KERNEL_H
 
+#include "boot/places.h"
 #include <cairn/boot.h>
 #include <cairn/early.h>
 #include <cairn/entropy.h>
 #include <cairn/frames.h>
 #include <cairn/layout.h>
 #include <cairn/paging.h>
+#include <cairn/space.h>
 #include <cairn/stack.h>
 #include <cairn/window.h>
 
@@ -23,6 +25,8 @@ enum kernel_window {
 /* Stretches of memory that the window can know. */
 #define KERNEL_WINDOW_RANGES 512
 
+struct system_layout;
+
 struct kernel {
     struct cairn_boot boot;
     struct cairn_early early;             /* finished: frames took over */
@@ -30,10 +34,16 @@ struct kernel {
     struct cairn_frames frames;
     struct cairn_frames_config frames_config;
     struct cairn_pagetable table;   /* its own; in use since tables_start */
+    struct cairn_space space;       /* that table, and what is in use of it */
+    struct cairn_space_root root;   /* what every CPU loads to be in it */
     struct cairn_areas areas;       /* places for whatever is to be mapped */
     struct cairn_areas stack_areas; /* the same, of stacks */
     struct cairn_stacks stacks;
     struct cairn_window window;
+    uint64_t window_base;     /* where physical address 0 is, or would be */
+    uint64_t window_places;   /* it was chosen out of so many */
+    uint64_t image_places;    /* the image's virtual address, likewise, */
+    uint64_t physical_places; /* and its physical one; 0: the boot tells not */
     struct cairn_phys_range window_ranges[KERNEL_WINDOW_RANGES];
     uintptr_t map_window;        /* UEFI: where its memory map is visible */
     uint64_t map_window_bytes;   /* of what is mapped there */
@@ -41,6 +51,8 @@ struct kernel {
     uint32_t map_window_stride;  /* bytes from one to the next */
     struct cairn_entropy entropy;
     struct cairn_layout layout;
+    const struct system_layout *system; /* that of layout=NAME; NULL: its own */
+    unsigned system_number; /* option layout=NAME: counted from 1; 0: its own */
     unsigned identity_option;     /* option identity=: temporary.h */
     unsigned heap_option;         /* option heap=: the same */
     uint64_t identity_bytes;      /* mapped at their own address; 0: none */
@@ -57,26 +69,34 @@ struct kernel {
     bool may_exit_qemu; /* option exit=debug */
     bool holds_at_end;  /* option hold */
     bool is_verbose;    /* option verbose */
+    size_t commands_at; /* in the command line; 0: there are none */
 };
 
 extern struct kernel kernel;
 
-/* Where the kernel's image begins, virtual: the link base. */
-#define KERNEL_VIRTUAL_BASE 0xffffffff80000000u
-/* Where physical memory and the screen are mapped. */
-#define KERNEL_WINDOW_BASE      0xffff800000000000u
-#define KERNEL_FRAMEBUFFER_BASE 0xffffffff90000000u
-#define KERNEL_SCREEN_BYTES_MAX (256 * CAIRN_MIB)
+/* Where the screen is mapped. */
+#define KERNEL_FRAMEBUFFER_BASE BOOT_SCREEN_HOME
+#define KERNEL_SCREEN_BYTES_MAX BOOT_SCREEN_BYTES_MAX
 
 /* What option margin=mapped maps around the image, at most. */
-#define KERNEL_MARGIN_BELOW (64 * CAIRN_KIB)
-#define KERNEL_MARGIN_ABOVE (8 * CAIRN_MIB - CAIRN_FRAME_SIZE)
+#define KERNEL_MARGIN_BELOW BOOT_MARGIN_BELOW
+#define KERNEL_MARGIN_ABOVE BOOT_MARGIN_ABOVE
 
-/* The image: code, constants, data; whole pages (kernel.ld). */
-extern const char kernel_image_begin[];
-extern const char kernel_text_end[];
-extern const char kernel_rodata_end[];
-extern const char kernel_image_end[];
+/*
+ * The image: code, constants, data; whole pages (kernel.ld).  Hidden: their
+ * addresses are right before the image is relocated.
+ */
+#define KERNEL_SYMBOL extern __attribute__((visibility("hidden"))) const char
+KERNEL_SYMBOL kernel_image_begin[];
+KERNEL_SYMBOL kernel_text_end[];
+KERNEL_SYMBOL kernel_rodata_end[];
+KERNEL_SYMBOL kernel_image_end[];
+
+/* Where it begins, virtual: where it was linked to run, or slid to. */
+static inline uint64_t kernel_virtual_base(void)
+{
+    return (uintptr_t)kernel_image_begin;
+}
 
 /* Kinds of memory that the window always has: all that is or may be RAM. */
 #define KERNEL_WINDOW_KINDS                                                    \
@@ -93,7 +113,10 @@ struct cairn_phys_range kernel_screen_range(void);
 /* Physical range of the image, from its first byte to the end of .bss. */
 struct cairn_phys_range kernel_image_range(void);
 
-/* Everything is set up: greet, run the commands of the command line. */
+/* Say what this is; the first line. */
+void kernel_greet(void);
+
+/* Everything is set up: run the commands of the command line. */
 CAIRN_NORETURN void kernel_main(void);
 
 #endif

@@ -1,23 +1,9 @@
 /*
  * main.c - everything is set up: greet, run the commands of the command line.
  *
- * Command line   options -- commands
- *
- *   exit=debug   report the end to QEMU's device isa-debug-exit
- *   hold         stop at the end and keep the screen
- *   verbose      say what the page tables map, before any command
- *   la57=on      5 levels of page tables, if the CPU can; PVH only (entry.S)
- *   nokaslr      everything that could be at a random address is at a fixed one
- *   seed=N       the same random numbers each time
- *   engine=NAME  how frames are found: tree (default), bitmap, freelist
- *   identity=... an identity map: never (default), drop, keep (temporary.h)
- *   heap=...     a temporary heap: the same
- *   margin=...   around the image: guards (default), mapped (layout.c)
- *   window=KIND  what the window maps: ram (default), lean, broad (windows.h)
- *
- * Unknown options are ignored: boot loaders add their own.  Commands are run as
- * if typed into the monitor, then the machine is switched off; the status says
- * whether all succeeded.  Without "--" the monitor waits for input.
+ * Commands are run as if typed into the monitor, then the machine is switched
+ * off; the status says whether all succeeded.  Without any, behind "--" on the
+ * command line (options.h), the monitor waits for input.
  */
 #include "audit.h"
 #include "console/console.h"
@@ -28,10 +14,11 @@
 #include "layout.h"
 #include "machine.h"
 #include "monitor/monitor.h"
-#include "monitor/text.h"
 #include "platform.h"
+#include "spaces.h"
 #include "stacks.h"
 #include "startup.h"
+#include "systems/layouts.h"
 #include "tables.h"
 #include "temporary.h"
 #include <cairn/format.h>
@@ -42,7 +29,7 @@
 
 /* ---- Greeting ------------------------------------------------------------ */
 
-static void greet(void)
+void kernel_greet(void)
 {
     const struct cairn_boot *boot = &kernel.boot;
     console_printf("[cairn] Cairn %s, booted by %s%s%s\n", CAIRN_VERSION_TEXT,
@@ -102,6 +89,12 @@ static void print_window(void)
                    (unsigned long long)kernel.window.base);
 }
 
+static void print_layout(void)
+{
+    if (kernel.system != NULL)
+        console_printf("[cairn] layout: that of %s\n", kernel.system->system);
+}
+
 static void print_protection(void)
 {
     bool is_write_protected = (insn_read_cr0() & MAIN_CR0_WRITE_PROTECT) != 0;
@@ -115,115 +108,6 @@ static void print_mappings(void)
     struct cairn_audit_config config;
     audit_configure(&config);
     cairn_report_mappings(&config, &monitor_sink);
-}
-
-/* ---- Command line -------------------------------------------------------- */
-
-static bool is_end_of_word(char c)
-{
-    return c == ' ' || c == '\t' || c == '\0';
-}
-
-static bool is_word(const char *text, size_t length, const char *word)
-{
-    return text_length(word) == length && text_begins_with(text, word, length);
-}
-
-/* An engine that there is, else it stays the default. */
-static void take_engine(const char *text, size_t length)
-{
-    for (unsigned i = 0; i <= CAIRN_ENGINE_FREELIST; i++) {
-        enum cairn_frames_engine engine = (enum cairn_frames_engine)i;
-        if (is_word(text, length, cairn_report_engine_name(engine))) {
-            kernel.frames_config.engine = engine;
-            return;
-        }
-    }
-    console_printf("[cairn] engine=%.*s: there are tree, bitmap, freelist\n",
-                   (int)length, text);
-}
-
-/* One of a few words, else it stays as it was. */
-struct choice {
-    const char *option; /* with "=" */
-    const char *words[4];
-    unsigned *value; /* the number of the word */
-};
-
-static const struct choice choices[] = {
-    {"identity=", {"never", "drop", "keep"}, &kernel.identity_option},
-    {"heap=", {"never", "drop", "keep"}, &kernel.heap_option},
-    {"margin=", {"guards", "mapped"}, &kernel.margin_option},
-    {"window=", {"ram", "lean", "broad"}, &kernel.window_kind},
-};
-
-static void take_choice(const struct choice *choice, const char *text,
-                        size_t length)
-{
-    for (unsigned i = 0; choice->words[i] != NULL; i++) {
-        if (is_word(text, length, choice->words[i])) {
-            *choice->value = i;
-            return;
-        }
-    }
-    console_printf("[cairn] %s%.*s: there are", choice->option, (int)length,
-                   text);
-    for (unsigned i = 0; choice->words[i] != NULL; i++)
-        console_printf("%s %s", i == 0 ? "" : ",", choice->words[i]);
-    console_printf("\n");
-}
-
-static void take_choices(const char *text, size_t length)
-{
-    for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
-        size_t skip = text_length(choices[i].option);
-
-        if (length >= skip && text_begins_with(text, choices[i].option, skip))
-            take_choice(&choices[i], text + skip, length - skip);
-    }
-}
-
-/* A number, else numbers stay random. */
-static void take_seed(const char *text, size_t length)
-{
-    char number[32];
-    cairn_format(number, sizeof number, "%.*s", (int)length, text);
-    kernel.has_seed = text_read_number(number, &kernel.seed);
-    if (!kernel.has_seed)
-        console_printf("[cairn] seed=%s: that is no number\n", number);
-}
-
-static void take_option(const char *text, size_t length)
-{
-    if (is_word(text, length, "exit=debug"))
-        kernel.may_exit_qemu = true;
-    else if (is_word(text, length, "hold"))
-        kernel.holds_at_end = true;
-    else if (is_word(text, length, "nokaslr"))
-        kernel.has_fixed_layout = true;
-    else if (text_begins_with(text, "seed=", 5))
-        take_seed(text + 5, length - 5);
-    else if (is_word(text, length, "verbose"))
-        kernel.is_verbose = true;
-    else if (text_begins_with(text, "engine=", 7))
-        take_engine(text + 7, length - 7);
-    else
-        take_choices(text, length);
-}
-
-/* Take the options; returns the commands, or NULL if there is no "--". */
-static const char *take_options(const char *text)
-{
-    while (*text != '\0') {
-        size_t length = 0;
-        while (!is_end_of_word(text[length]))
-            length++;
-        if (is_word(text, length, "--"))
-            return text + length;
-        take_option(text, length);
-        text += text[length] == '\0' ? length : length + 1;
-    }
-    return NULL;
 }
 
 /* ---- Frames -------------------------------------------------------------- */
@@ -240,9 +124,6 @@ static void start_frames(void)
                      cairn_status_text(status));
 }
 
-/* Commands of the command line; NULL: there are none. */
-static const char *commands;
-
 /* On a stack with guards. */
 static void run(void)
 {
@@ -251,17 +132,15 @@ static void run(void)
         (void)monitor_run("startup");
         print_mappings();
     }
-    if (commands != NULL)
-        machine_poweroff(monitor_run(commands) == 0);
+    if (kernel.commands_at != 0)
+        machine_poweroff(
+            monitor_run(&kernel.boot.command_line[kernel.commands_at]) == 0);
     console_printf("Type 'help' for the list of commands.\n");
     monitor_interactive();
 }
 
 CAIRN_NORETURN void kernel_main(void)
 {
-    kernel.frames_config = cairn_frames_config_default();
-    commands = take_options(kernel.boot.command_line);
-    greet();
     print_memory();
     layout_start();
     startup_step("layout");
@@ -271,8 +150,10 @@ CAIRN_NORETURN void kernel_main(void)
     print_early();
     print_frames();
     print_window();
+    print_layout();
     print_protection();
     features_report(FEATURES_ALL, &lacking_sink);
+    spaces_start();
     stacks_start();
     startup_step("areas, stacks of exceptions");
     temporary_end_start();

@@ -6,6 +6,7 @@
 #include "console/console.h"
 #include "cpu/backtrace.h"
 #include "cpu/insn.h"
+#include "cpu/trap.h"
 #include "kernel.h"
 #include "machine.h"
 #include <cairn/format.h>
@@ -28,8 +29,10 @@ void cairn_platform_panic(const char *text)
     static bool is_panicking;
 
     insn_interrupts_off();
-    if (kernel_panic_hook != NULL)
+    if (kernel_panic_hook != NULL) {
+        trap_reset();
         kernel_panic_hook(text);
+    }
     if (!is_panicking) {
         is_panicking = true;
         console_printf("\n\033[1;31mpanic:\033[0m %s\n", text);

@@ -1,7 +1,7 @@
 /*
  * tables.c - the kernel's own page table; see tables.h.
  *
- * WHAT   the image       at its link address: code RX, constants R, data RW
+ * WHAT   the image       where it runs: code RX, constants R, data RW
  *        the window      RAM, or more, RW, no X; but code and constants are
  *                        not writable there either; devices (windows.h)
  *        the screen      RW, no X, write-combining
@@ -66,10 +66,10 @@ static void map_image(struct cairn_pagetable *table)
     uint64_t text_end = offset_of(kernel_text_end);
     uint64_t rodata_end = offset_of(kernel_rodata_end);
 
-    map(table, KERNEL_VIRTUAL_BASE, phys, phys + text_end, CAIRN_PAGE_EXEC);
-    map(table, KERNEL_VIRTUAL_BASE + text_end, phys + text_end,
+    map(table, kernel_virtual_base(), phys, phys + text_end, CAIRN_PAGE_EXEC);
+    map(table, kernel_virtual_base() + text_end, phys + text_end,
         phys + rodata_end, 0);
-    map(table, KERNEL_VIRTUAL_BASE + rodata_end, phys + rodata_end,
+    map(table, kernel_virtual_base() + rodata_end, phys + rodata_end,
         phys + offset_of(kernel_image_end), CAIRN_PAGE_WRITE);
 }
 
@@ -80,7 +80,7 @@ static void map_margin(struct cairn_pagetable *table)
     uint64_t begin = image.start.value;
     uint64_t end = image.end.value;
 
-    map(table, KERNEL_VIRTUAL_BASE - kernel.margin_below,
+    map(table, kernel_virtual_base() - kernel.margin_below,
         begin - kernel.margin_below, begin, CAIRN_PAGE_WRITE);
     map(table, (uintptr_t)kernel_image_end, end, end + kernel.margin_above,
         CAIRN_PAGE_WRITE);
@@ -169,9 +169,9 @@ void tables_verify(struct cairn_pagetable *table)
 {
     struct cairn_phys_range image = kernel_image_range();
 
-    verify_slot(table, "image", KERNEL_VIRTUAL_BASE);
+    verify_slot(table, "image", kernel_virtual_base());
     verify_slot(table, "stack", (uintptr_t)__builtin_frame_address(0));
-    verify_slot(table, "window", KERNEL_WINDOW_BASE + image.start.value);
+    verify_slot(table, "window", kernel.window_base + image.start.value);
     if (cairn_phys_range_bytes(kernel_screen_range()) > 0)
         verify_slot(table, "screen", KERNEL_FRAMEBUFFER_BASE);
     if (kernel.map_window_entries != 0)
@@ -194,10 +194,8 @@ static void init_table(void)
         .release = release_table,
         .release_context = &kernel.frames,
         .window = &kernel.window,
-        /* The lower half is the kernel's if it has an identity map there. */
-        .user_end = kernel.identity_bytes > 0
-                        ? 0
-                        : (uint64_t)1 << (has_5_levels ? 56 : 47),
+        /* Users', also where there is an identity map for the start. */
+        .user_end = (uint64_t)1 << (has_5_levels ? 56 : 47),
         .is_w_xor_x = true,
     };
 

@@ -16,6 +16,7 @@
 #ifndef KERNEL_TEMPORARY_H
 #define KERNEL_TEMPORARY_H
 
+#include "boot/places.h"
 #include <cairn/map.h>
 
 enum temporary {
@@ -24,7 +25,7 @@ enum temporary {
     TEMPORARY_KEEP
 };
 
-#define KERNEL_TEMPORARY_HEAP  0xffffffffa0000000u
+#define KERNEL_TEMPORARY_HEAP  BOOT_HEAP_HOME
 #define TEMPORARY_HEAP_BYTES   CAIRN_MIB
 #define TEMPORARY_IDENTITY_MIN CAIRN_GIB
 

@@ -105,15 +105,15 @@ void windows_map(struct cairn_pagetable *table)
     uint64_t image = kernel_image_range().start.value;
 
     kernel_require(cairn_physmap_window(table, &kernel.boot.map,
-                                        cairn_va_make(KERNEL_WINDOW_BASE),
+                                        cairn_va_make(kernel.window_base),
                                         &policy),
                    "window, mapping");
     kernel_require(
-        cairn_protect_range(table, cairn_va_make(KERNEL_WINDOW_BASE + image),
+        cairn_protect_range(table, cairn_va_make(kernel.window_base + image),
                             (uint64_t)(kernel_rodata_end - kernel_image_begin),
                             CAIRN_PAGE_GLOBAL),
         "window, image");
-    windows_map_devices(table, KERNEL_WINDOW_BASE);
+    windows_map_devices(table, kernel.window_base);
 }
 
 /* [0, end) is covered, too; the first range begins there. */
@@ -142,7 +142,7 @@ void windows_use(void)
 
     cairn_window_init(&kernel.window, 0);
     kernel_require(cairn_window_activate(&kernel.window,
-                                         cairn_virt_make(KERNEL_WINDOW_BASE),
+                                         cairn_virt_make(kernel.window_base),
                                          bytes),
                    "window");
     if (kernel.window_kind == KERNEL_WINDOW_BROAD)

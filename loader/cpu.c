@@ -1,5 +1,5 @@
 /*
- * cpu.c - can this CPU, as the firmware left it, run the kernel?
+ * cpu.c - what this CPU has, as the firmware left it.
  *
  * NX, which firmware can hide, is no must: tables without it allow execution
  * everywhere, and the kernel warns of that.
@@ -15,15 +15,4 @@ bool cpu_has_nx(void)
 {
     return cpu_id(CPUID_EXTENDED_MAX).a >= CPUID_EXTENDED_FEATURES &&
            cpu_id(CPUID_EXTENDED_FEATURES).d & CPUID_EDX_NX;
-}
-
-efi_status cpu_check(struct loader *loader)
-{
-    (void)loader;
-    if (cpu_read_cr4() & CPU_CR4_LA57)
-        return console_fail(EFI_UNSUPPORTED,
-                            "the firmware runs on page tables of five levels, "
-                            "which\n  this version cannot leave.  Disable "
-                            "\"LA57\" in the firmware's setup.\n");
-    return EFI_SUCCESS;
 }

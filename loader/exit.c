@@ -73,6 +73,7 @@ static void prepare_cpu(void)
 
 efi_status exit_to_kernel(struct loader *loader)
 {
+    uint64_t window = loader->handoff->window_base; /* it may be spoilt */
     efi_status status;
 
     memory_record(loader, enter_page());
@@ -89,11 +90,12 @@ efi_status exit_to_kernel(struct loader *loader)
         leave_again(loader, status);
 
     prepare_cpu();
+    levels_change(loader);
     finish_handoff(loader);
     sabotage_apply(loader);
-    enter_kernel(loader->root,
-                 LOADER_WINDOW_VIRT + loader->stack + LOADER_STACK_BYTES,
-                 loader->kernel.entry, (uint64_t)loader->handoff);
+    enter_kernel(loader->root, window + loader->stack + LOADER_STACK_BYTES,
+                 loader->kernel.entry + loader->slide,
+                 (uint64_t)loader->handoff, window);
 }
 
 uint64_t enter_page(void)

@@ -364,7 +364,7 @@ static void map_outside(struct cairn_area *area, uint64_t index)
              CAIRN_BAD_ARGUMENT);
 }
 
-CAIRN_TEST(F14_pages_of_a_handle_are_mapped_one_by_one)
+CAIRN_TEST(F14_I6_pages_of_a_handle_are_mapped_one_by_one)
 {
     struct cairn_area *area;
     struct cairn_area *large;

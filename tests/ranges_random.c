@@ -331,6 +331,30 @@ CAIRN_TEST(F11_ranges_in_order_take_little_memory)
     ranges_end();
 }
 
+/* Nodes of the tree and free ones are all that its frames have. */
+CAIRN_TEST(F11_numbers_of_a_set)
+{
+    struct cairn_ranges_stats stats;
+
+    start(0, CAIRN_FRAME_SIZE);
+    cairn_ranges_stats(&ranges.set, &stats);
+    CHECK_EQ(stats.ranges + stats.used_bytes + stats.levels + stats.nodes, 0);
+    CHECK_EQ(stats.largest_gap_bytes, stats.free_bytes);
+    for (unsigned i = 0; i < PLACES / 2; i++) {
+        insert(i * 2, 1);
+        cairn_ranges_stats(&ranges.set, &stats);
+        CHECK_EQ(stats.ranges, i + 1u);
+        CHECK_EQ(stats.used_bytes, (i + 1) * CAIRN_FRAME_SIZE);
+        CHECK_EQ(stats.used_bytes + stats.free_bytes,
+                 (ranges.set.end - ranges.set.first) * CAIRN_FRAME_SIZE);
+        CHECK_EQ(stats.levels, ranges.set.height + 1);
+        CHECK_EQ(stats.nodes + stats.free_nodes,
+                 ranges.frames_out * (size_t)CAIRN__RANGE_NODES);
+    }
+    CHECK(stats.levels >= 2);
+    ranges_end();
+}
+
 /* What is left of many ranges does not keep all their nodes. */
 CAIRN_TEST(F11_nodes_with_few_ranges_become_one)
 {

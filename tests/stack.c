@@ -90,7 +90,7 @@ CAIRN_TEST(H2_sizes_are_whole_pages)
 CAIRN_TEST(H5_stacks_of_other_sizes)
 {
     static const uint64_t sizes[] = {PAGE, 8 * CAIRN_KIB, 16 * CAIRN_KIB,
-                                     32 * CAIRN_KIB};
+                                     32 * CAIRN_KIB, 64 * CAIRN_KIB};
 
     start(NULL);
     for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {

@@ -60,7 +60,7 @@ struct cairn_area {
     uint32_t guard_below; /* bytes */
     uint32_t guard_above; /* bytes */
     uint32_t generation;  /* [lock] how often this was an area */
-    uint32_t fault_count; /* [lock] faults that are being answered */
+    uint32_t fault_count; /* [lock] to rise: faults that are being answered */
     uint8_t kind;         /* enum cairn_area_kind */
     uint8_t state;        /* [lock] */
     uint8_t rights;       /* CAIRN_PAGE_* of frames of its own */
@@ -79,7 +79,8 @@ struct cairn_areas {
     struct cairn_frames *frames;   /* constant */
     struct cairn_ranges set;       /* [lock] value: the area; NULL: reserved */
     size_t area_count;             /* [lock] in the set */
-    struct cairn_area *free;       /* [lock] */
+    struct cairn_area *free;       /* [lock] that freed first first */
+    struct cairn_area *free_last;  /* [lock] */
     void *slabs;                   /* [lock] frames in which areas live */
     unsigned stock_count;          /* [lock] frames for nodes of the set */
     cairn_pfn stock[CAIRN__AREAS_STOCK]; /* [lock] */
@@ -294,9 +295,10 @@ CAIRN_MUST_CHECK enum cairn_status cairn_area_back(struct cairn_area *area,
  *   access  what was tried: of CAIRN_PAGE_WRITE, _EXEC, _USER
  *
  * Returns  CAIRN_OK: try again; CAIRN_NOT_FOUND: no page of a lazy area;
- *          CAIRN_BAD_ARGUMENT: its rights do not allow that; CAIRN_NO_MEMORY,
- *          CAIRN_NOT_REACHABLE.
- * Context  of the fault: the code that faulted holds no lock of the library.
+ *          CAIRN_BAD_ARGUMENT: its rights do not allow that; CAIRN_IN_USE: the
+ *          code that faulted holds a lock of the library, or has a cursor on
+ *          a table that leads there; CAIRN_NO_MEMORY, CAIRN_NOT_REACHABLE.
+ * Context  of the fault, but not NMI and #MC.
  * Cost     a look-up, a zeroed frame, a transaction.
  */
 CAIRN_MUST_CHECK enum cairn_status
@@ -314,12 +316,26 @@ struct cairn_area_info {
     enum cairn_area_kind kind;
     enum cairn_area_part part; /* of the address that was asked for */
     struct cairn_area *area;   /* NULL: reserved */
+    bool is_freed;             /* it was: see cairn_areas_peek */
     char name[CAIRN_AREA_NAME_BYTES];
 };
 
 /* What is at this address.  False: nothing. */
 bool cairn_areas_find(struct cairn_areas *areas, cairn_va at,
                       struct cairn_area_info *out);
+
+/*
+ * What is at this address, or, if that is free, the last area that was there,
+ * while it is remembered: some tens of those that were freed last are.  Never
+ * waits: for reports of faults.
+ *
+ * Returns  CAIRN_OK; CAIRN_NOT_FOUND; CAIRN_IN_USE: not known, since this CPU
+ *          or another changes the set at this moment.
+ * Context  any, NMI and #MC too, whatever locks are held.
+ */
+CAIRN_MUST_CHECK enum cairn_status
+cairn_areas_peek(struct cairn_areas *areas, cairn_va at,
+                 struct cairn_area_info *out);
 
 /*
  * The lowest area or reserved range that ends, guards included, above `at`.

@@ -8,12 +8,15 @@
  * paging      paging (cursors), map (one call for one change), window,
  *             temporary, physmap (where physical memory is reachable), ptwalk
  *             (the way to an address)
- * spaces      ranges (what is where, and room), layout (a kernel's addresses)
+ * spaces      space (address spaces), areas and stack (places in them), ranges
+ *             (what is where, and room), layout (a kernel's addresses), text
+ *             (code that changes)
  * to look at  report
  */
 #ifndef CAIRN_CAIRN_H
 #define CAIRN_CAIRN_H
 
+#include <cairn/areas.h>
 #include <cairn/boot.h>
 #include <cairn/compiler.h>
 #include <cairn/dma.h>
@@ -34,8 +37,11 @@
 #include <cairn/ranges.h>
 #include <cairn/report.h>
 #include <cairn/source.h>
+#include <cairn/space.h>
+#include <cairn/stack.h>
 #include <cairn/status.h>
 #include <cairn/temporary.h>
+#include <cairn/text.h>
 #include <cairn/types.h>
 #include <cairn/version.h>
 #include <cairn/window.h>

@@ -411,6 +411,18 @@ cairn_cursor_protect(struct cairn_cursor *cursor, uint64_t bytes,
                      unsigned rights);
 
 /*
+ * Let the page here, of 4 KiB, be another frame, and move on.  Rights and
+ * memory type stay; at no moment is nothing mapped here.  `removed` is told of
+ * what it was.
+ *
+ * Returns  CAIRN_OK; CAIRN_NOT_FOUND: nothing is mapped here;
+ *          CAIRN_BAD_ARGUMENT: a large page, the end of the range, no frame of
+ *          the format.
+ */
+CAIRN_MUST_CHECK enum cairn_status
+cairn_cursor_exchange(struct cairn_cursor *cursor, cairn_pfn frame);
+
+/*
  * Report pages of the next `bytes` that were accessed or written since, by
  * `seen`, and make them unaccessed and clean; move on.  CPUs may write through
  * what they have cached until the cursor has ended: look at contents after it.

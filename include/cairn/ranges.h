@@ -182,6 +182,22 @@ CAIRN_MUST_CHECK enum cairn_status cairn_ranges_random_fit(
 uint64_t cairn_ranges_count_fits(const struct cairn_ranges *ranges,
                                  const struct cairn_fit *fit);
 
+/* ---- Numbers ------------------------------------------------------------- */
+
+struct cairn_ranges_stats {
+    size_t ranges;
+    uint64_t used_bytes;
+    uint64_t free_bytes;
+    uint64_t largest_gap_bytes;
+    unsigned levels;   /* of the tree; 0: it is empty */
+    size_t nodes;      /* of the tree, 1 KiB each */
+    size_t free_nodes; /* in frames that it has, too */
+};
+
+/* Cost  a look at each node that has nodes below. */
+void cairn_ranges_stats(const struct cairn_ranges *ranges,
+                        struct cairn_ranges_stats *out);
+
 /* ---- Check --------------------------------------------------------------- */
 
 /* Returns  0, or the number of an invariant that is broken (space/ranges.h). */

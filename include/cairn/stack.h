@@ -117,6 +117,16 @@ cairn_stack_used(struct cairn_stacks *stacks, const struct cairn_stack *stack,
 bool cairn_stacks_find(struct cairn_stacks *stacks, cairn_va at,
                        struct cairn_stack *out, enum cairn_area_part *part);
 
+/*
+ * The same without waiting, for reports of faults.
+ *
+ * Returns  as cairn_areas_peek; CAIRN_NOT_FOUND also: a stack that was freed.
+ * Context  any, NMI and #MC too, whatever locks are held.
+ */
+CAIRN_MUST_CHECK enum cairn_status
+cairn_stacks_peek(struct cairn_stacks *stacks, cairn_va at,
+                  struct cairn_stack *out, enum cairn_area_part *part);
+
 CAIRN_END_DECLS
 
 #endif

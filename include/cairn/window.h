@@ -25,6 +25,7 @@ struct cairn_window {
     bool is_active;
     const struct cairn_phys_range *ranges; /* covered: sorted, disjoint */
     size_t range_count;                    /* 0: all below the limit */
+    struct cairn_phys_range largest;       /* of them: looked at first */
 };
 
 /*

@@ -4,12 +4,17 @@
  * HOW    Both ways in end in the same state: the library knows the memory map,
  *        the early allocator works, and the page tables map
  *
- *          the image       at its link address: code RX, constants R, data RW
- *          the window      physical memory at KERNEL_WINDOW_BASE, RW, no X
+ *          the image       at a random place: code RX, constants R, data RW
+ *          the window      physical memory, at another one, RW, no X
  *          the screen      at KERNEL_FRAMEBUFFER_BASE, RW, no X
  *
  *        and nothing else: no identity mapping, nothing at address 0.  As soon
  *        as there is a frame allocator, tables.c replaces them.
+ *
+ *        After Multiboot 2 and PVH the image first runs where it is linked to,
+ *        to learn options and random numbers and to choose its place
+ *        (slide.h).  What it has stored by then survives, but for pointers:
+ *        these lead to where it was.  So the boot information is read again.
  *
  *        The UEFI loader has built such tables, in memory of its own; what is
  *        still alive of that is pinned, so that it is never reclaimed; the
@@ -22,11 +27,15 @@
  */
 #include "boot/boot.h"
 
+#include "boot/slide.h"
 #include "boot/tables.h"
 #include "console/console.h"
 #include "cpu/cpu.h"
 #include "cpu/insn.h"
+#include "entropy.h"
 #include "kernel.h"
+#include "monitor/text.h"
+#include "options.h"
 #include "platform.h"
 #include "startup.h"
 #include <cairn/init.h>
@@ -114,7 +123,7 @@ static void map_image(struct boot_tables *tables, const char *begin,
     uint64_t offset = (uint64_t)(begin - kernel_image_begin);
     uint64_t phys = image_phys + offset;
 
-    map(tables, KERNEL_VIRTUAL_BASE + offset,
+    map(tables, kernel_virtual_base() + offset,
         cairn_phys_range_make(phys, phys + (uint64_t)(end - begin)),
         BOOT_TABLES_GLOBAL | flags);
 }
@@ -124,7 +133,7 @@ static void map_window_part(struct boot_tables *tables, uint64_t start,
                             uint64_t end, unsigned flags)
 {
     if (start < end)
-        map(tables, KERNEL_WINDOW_BASE + start,
+        map(tables, kernel.window_base + start,
             cairn_phys_range_make(start, end), BOOT_TABLES_GLOBAL | flags);
 }
 
@@ -142,8 +151,36 @@ static void map_window_range(struct boot_tables *tables,
     map_window_part(tables, high, part.end.value, BOOT_TABLES_WRITABLE);
 }
 
-/* Map what is RAM and nothing else; where it ends. */
-static uint64_t map_window(struct boot_tables *tables)
+/* What may be drawn from; NULL: addresses are fixed. */
+static struct cairn_entropy *chance(void)
+{
+    return kernel.has_fixed_layout || kernel.system_number != 0
+               ? NULL
+               : &kernel.entropy;
+}
+
+/* Choose the window's place; how far it reaches. */
+static uint64_t place_window(void)
+{
+    struct cairn_phys_range all = {{0}, {CAIRN_PHYS_LIMIT}};
+    struct cairn_memory_range range;
+    struct boot_place place;
+
+    while (
+        cairn_memmap_next(&kernel.boot.map, KERNEL_WINDOW_KINDS, all, &range))
+        all.start = range.end;
+    if (!boot_place_choose(&boot_slide_window,
+                           max(all.start.value, BOOT_WINDOW_BYTES_MIN),
+                           chance(), &place))
+        kernel_panic("no place for a window of %#llx bytes",
+                     (unsigned long long)all.start.value);
+    kernel.window_base = place.start;
+    kernel.window_places = place.places;
+    return all.start.value;
+}
+
+/* Map what is RAM and nothing else. */
+static void map_window(struct boot_tables *tables)
 {
     struct cairn_phys_range window = {{0}, {CAIRN_PHYS_LIMIT}};
     struct cairn_memory_range range;
@@ -159,7 +196,6 @@ static uint64_t map_window(struct boot_tables *tables)
         part.end = range.end;
     }
     map_window_range(tables, part);
-    return part.end.value;
 }
 
 static void map_screen(struct boot_tables *tables)
@@ -168,14 +204,31 @@ static void map_screen(struct boot_tables *tables)
         BOOT_TABLES_WRITABLE | BOOT_TABLES_GLOBAL);
 }
 
+/* Option starve: no frame is left for them. */
+static void starve(void)
+{
+    const char *at = kernel.boot.command_line;
+    cairn_pfn pfn;
+
+    while (*at != '\0' && !text_begins_with(at, " --", 3) &&
+           !text_begins_with(at, " starve", 7))
+        at++;
+    if (!text_begins_with(at, " starve", 7))
+        return;
+    console_printf("[cairn] starve: all frames are taken\n");
+    while (cairn_early_alloc_table(&kernel.early, &pfn) == CAIRN_OK)
+        continue;
+}
+
 static void build_tables(void)
 {
     bool has_5_levels = cpu_paging_mode() == CAIRN_PAGING_5LEVEL;
     struct boot_tables tables = {.levels = has_5_levels ? 5 : 4,
                                  .alloc = alloc_table,
                                  .context = &kernel.early};
-    uint64_t window_bytes;
+    uint64_t window_bytes = place_window();
 
+    starve();
     if (!boot_tables_init(&tables))
         kernel_panic("out of frames for page tables");
     map_image(&tables, kernel_image_begin, kernel_text_end,
@@ -183,11 +236,11 @@ static void build_tables(void)
     map_image(&tables, kernel_text_end, kernel_rodata_end, 0);
     map_image(&tables, kernel_rodata_end, kernel_image_end,
               BOOT_TABLES_WRITABLE);
-    window_bytes = map_window(&tables);
+    map_window(&tables);
     map_screen(&tables);
     insn_write_cr3(tables.root);
     kernel_require(cairn_window_activate(&kernel.window,
-                                         cairn_virt_make(KERNEL_WINDOW_BASE),
+                                         cairn_virt_make(kernel.window_base),
                                          window_bytes),
                    "window");
 }
@@ -217,7 +270,7 @@ static void pin_range_at(struct loader_pins *pins, uint64_t phys)
 /* The tables below and including the one at `phys`. */
 static void pin_tables(struct loader_pins *pins, uint64_t phys, int level)
 {
-    const uint64_t *table = (const uint64_t *)(KERNEL_WINDOW_BASE + phys);
+    const uint64_t *table = (const uint64_t *)(kernel.window_base + phys);
 
     pin_range_at(pins, phys);
     for (int i = 0; level > 1 && i < ENTRY_COUNT; i++) {
@@ -235,7 +288,8 @@ static void pin_loader(const struct cairn_handoff *handoff)
 {
     struct loader_pins pins = {handoff, 0};
 
-    pin_tables(&pins, insn_read_cr3() & ENTRY_ADDRESS, 4);
+    pin_tables(&pins, insn_read_cr3() & ENTRY_ADDRESS,
+               cpu_paging_mode() == CAIRN_PAGING_5LEVEL ? 5 : 4);
     pin_range_at(&pins, handoff->map_base);
     pin_range_at(&pins, handoff->ranges[handoff->range_count - 1].start);
 }
@@ -267,15 +321,18 @@ static void start_kernel(void)
     kernel_main();
 }
 
-void boot_from_32(uint64_t magic, uint64_t info, uint64_t image)
+/* Options, the first line, random numbers: once kernel.boot is filled. */
+static void begin(void)
+{
+    options_take();
+    kernel_greet();
+    entropy_start();
+}
+
+static void read_boot(uint64_t magic, uint64_t info)
 {
     cairn_phys start = cairn_phys_make(info);
 
-    startup_step("interrupts off");
-    console_init();
-    cpu_init();
-    startup_step("descriptors, exceptions, CR4");
-    image_phys = image;
     cairn_window_init(&kernel.window, PROVISIONAL_BYTES);
     if (cairn_boot_is_pvh(start))
         kernel_require(cairn_boot_from_pvh(start, &kernel.boot), "PVH");
@@ -287,6 +344,33 @@ void boot_from_32(uint64_t magic, uint64_t info, uint64_t image)
         kernel_panic("unknown boot loader: magic number %#llx is neither "
                      "Multiboot 2 nor PVH",
                      (unsigned long long)magic);
+}
+
+uint64_t boot_choose_place(uint64_t magic, uint64_t info, uint64_t image)
+{
+    struct boot_place place;
+
+    console_init();
+    image_phys = image;
+    read_boot(magic, info);
+    begin();
+    if (!boot_place_choose(&boot_slide_image, image_bytes(), chance(), &place))
+        kernel_panic("no place for an image of %#llx bytes",
+                     (unsigned long long)image_bytes());
+    kernel.image_places = place.places;
+    slide_to(place.start, image_bytes());
+    return place.start - BOOT_IMAGE_HOME;
+}
+
+void boot_from_32(uint64_t magic, uint64_t info)
+{
+    startup_step("interrupts off");
+    startup_step("options, random numbers");
+    startup_step("image in its place");
+    entropy_moved();
+    cpu_init();
+    startup_step("descriptors, exceptions, CR4");
+    read_boot(magic, info);
     start_library();
     startup_step("memory map, early allocator");
     build_tables();
@@ -294,10 +378,19 @@ void boot_from_32(uint64_t magic, uint64_t info, uint64_t image)
     start_kernel();
 }
 
-void boot_from_uefi(uint64_t handoff_phys)
+/* What the loader has chosen. */
+static void take_places(const struct cairn_handoff *handoff)
 {
-    const struct cairn_handoff *handoff =
-        (const void *)(KERNEL_WINDOW_BASE + handoff_phys);
+    image_phys = handoff->kernel_phys;
+    kernel.window_base = handoff->window_base;
+    kernel.window_places = handoff->window_places;
+    kernel.image_places = handoff->kernel_virt_places;
+    kernel.physical_places = handoff->kernel_phys_places;
+}
+
+void boot_from_uefi(uint64_t handoff_phys, uint64_t window)
+{
+    const struct cairn_handoff *handoff = (const void *)(window + handoff_phys);
     enum cairn_handoff_error error;
 
     startup_step("interrupts off");
@@ -305,15 +398,17 @@ void boot_from_uefi(uint64_t handoff_phys)
     cpu_init();
     startup_step("descriptors, exceptions, CR4");
     cairn_window_init(&kernel.window, 0);
-    error = cairn_handoff_check(handoff, KERNEL_VIRTUAL_BASE);
+    error = cairn_handoff_check(handoff, kernel_virtual_base());
     if (error != CAIRN_HANDOFF_OK)
         kernel_panic("hand-off refused: %s", cairn_handoff_error_text(error));
-    image_phys = handoff->kernel_phys;
+    take_places(handoff);
     kernel_require(cairn_window_activate(&kernel.window,
                                          cairn_virt_make(handoff->window_base),
                                          handoff->window_bytes),
                    "window");
     kernel_require(cairn_boot_from_handoff(handoff, &kernel.boot), "hand-off");
+    begin();
+    startup_step("options, random numbers");
     kernel.map_window =
         CAIRN_HANDOFF_MAP_WINDOW + (handoff->map_base & (CAIRN_FRAME_SIZE - 1));
     kernel.map_window_bytes = map_buffer_bytes(handoff);

@@ -10,6 +10,7 @@
 #include "console/console.h"
 #include "cpu/symbols.h"
 #include "kernel.h"
+#include "stacks.h"
 
 #define FRAMES_MAX 8
 
@@ -29,9 +30,13 @@ static bool is_in_stack(uint64_t address, uint64_t bytes)
     struct cairn_stack stack;
     enum cairn_area_part part;
 
+    const struct cairn_stack *own = stacks_look(address);
+
+    if (own != NULL)
+        return is_inside(address, bytes, own->bottom.value, own->top.value);
     return kernel.stacks.areas != NULL &&
-           cairn_stacks_find(&kernel.stacks, cairn_va_make(address), &stack,
-                             &part) &&
+           cairn_stacks_peek(&kernel.stacks, cairn_va_make(address), &stack,
+                             &part) == CAIRN_OK &&
            is_inside(address, bytes, stack.bottom.value, stack.top.value);
 }
 

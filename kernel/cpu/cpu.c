@@ -17,7 +17,7 @@
 #include <cairn/compiler.h>
 #include <stdint.h>
 
-#define STACK_BYTES    16384
+#define STACK_BYTES    32768
 #define GATE_INTERRUPT 0x8e00u /* present, ring 0, interrupt gate */
 #define SEGMENT_CODE   0x00af9b000000ffffu
 #define SEGMENT_DATA   0x00cf93000000ffffu
@@ -107,21 +107,16 @@ static void load_segments(void)
                      : "rax", "memory");
 }
 
-/* The number of the interrupt stack for a vector; 0: the current stack. */
-static unsigned stack_of(unsigned vector)
+static const uint8_t stack_numbers[EXCEPTION_COUNT] = {
+    [VECTOR_DOUBLE_FAULT] = STACK_DOUBLE_FAULT,
+    [VECTOR_NMI] = STACK_NMI,
+    [VECTOR_MACHINE_CHECK] = STACK_MACHINE_CHECK,
+    [VECTOR_PAGE_FAULT] = STACK_PAGE_FAULT,
+};
+
+unsigned cpu_stack_of(uint64_t vector)
 {
-    switch (vector) {
-    case VECTOR_DOUBLE_FAULT:
-        return 1;
-    case VECTOR_NMI:
-        return 2;
-    case VECTOR_MACHINE_CHECK:
-        return 3;
-    case VECTOR_PAGE_FAULT:
-        return 4;
-    default:
-        return 0;
-    }
+    return vector < EXCEPTION_COUNT ? stack_numbers[vector] : 0;
 }
 
 static void set_gate(unsigned vector)
@@ -131,7 +126,7 @@ static void set_gate(unsigned vector)
     gates[vector] = (struct gate){
         .offset_low = (uint16_t)code,
         .selector = SELECTOR_CODE,
-        .kind_and_stack = (uint16_t)(GATE_INTERRUPT | stack_of(vector)),
+        .kind_and_stack = (uint16_t)(GATE_INTERRUPT | cpu_stack_of(vector)),
         .offset_middle = (uint16_t)(code >> 16),
         .offset_high = (uint32_t)(code >> 32),
     };
@@ -161,12 +156,83 @@ static void set_protection(void)
         insn_clac();
 }
 
-void cpu_set_stack(unsigned number, uint64_t top)
+/* ---- Stacks of exceptions ------------------------------------------------ */
+
+/* By number: where it begins, and how far one handler's part reaches down. */
+static struct {
+    uint64_t top;
+    uint64_t part_bytes;
+} parts[CPU_STACK_COUNT];
+
+void cpu_set_stack(unsigned number, uint64_t top, uint64_t bytes)
 {
+    parts[number].top = top;
+    parts[number].part_bytes = bytes / CPU_NESTED_MAX;
     if (number == 0)
         task_state.ring_stack[0] = top;
     else
         task_state.interrupt_stack[number - 1] = top;
+}
+
+/* Is somebody in the part where the next exception would begin? */
+static bool is_exposed(unsigned number, uint64_t rsp)
+{
+    return task_state.interrupt_stack[number - 1] - rsp <
+           parts[number].part_bytes;
+}
+
+static unsigned enter_exposed(unsigned number, uint64_t rsp)
+{
+    unsigned entered = 0;
+
+    for (unsigned i = 1; i < CPU_STACK_COUNT; i++) {
+        if (i != number && is_exposed(i, rsp)) {
+            task_state.interrupt_stack[i - 1] -= parts[i].part_bytes;
+            entered |= 1u << i;
+        }
+    }
+    return entered;
+}
+
+unsigned cpu_enter_stacks(uint64_t vector, uint64_t rsp)
+{
+    unsigned number = cpu_stack_of(vector);
+    unsigned entered = 0;
+
+    if (number == 0)
+        return 0;
+    task_state.interrupt_stack[number - 1] -= parts[number].part_bytes;
+    /* Interrupts are off in handlers; only these come all the same. */
+    if (number == STACK_NMI || number == STACK_MACHINE_CHECK)
+        entered = enter_exposed(number, rsp);
+    return entered | 1u << number;
+}
+
+void cpu_leave_stacks(unsigned entered)
+{
+    for (; entered != 0; entered &= entered - 1) {
+        unsigned number = (unsigned)__builtin_ctz(entered);
+
+        task_state.interrupt_stack[number - 1] += parts[number].part_bytes;
+    }
+}
+
+void cpu_reset_stacks(void)
+{
+    for (unsigned i = 1; i < CPU_STACK_COUNT; i++)
+        task_state.interrupt_stack[i - 1] = parts[i].top;
+}
+
+unsigned cpu_stack_depth(unsigned number)
+{
+    unsigned depth = 0;
+
+    if (number == 0)
+        return 0;
+    for (uint64_t at = task_state.interrupt_stack[number - 1];
+         at < parts[number].top; at += parts[number].part_bytes)
+        depth++;
+    return depth;
 }
 
 const char *cpu_stack_name(unsigned number)
@@ -182,7 +248,7 @@ void cpu_init(void)
     struct table_register table = {sizeof(gates) - 1, (uintptr_t)gates};
 
     for (unsigned i = 0; i < CPU_STACK_COUNT; i++)
-        cpu_set_stack(i, stack_end(i));
+        cpu_set_stack(i, stack_end(i), STACK_BYTES);
     task_state.io_map = sizeof(task_state);
     set_segments();
     load_segments();

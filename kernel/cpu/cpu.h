@@ -19,8 +19,35 @@ void cpu_init(void);
  */
 #define CPU_STACK_COUNT 5
 
-/* From now on, that one begins at `top`. */
-void cpu_set_stack(unsigned number, uint64_t top);
+/* From now on, that one is the `bytes` below `top`.  Not from a handler. */
+void cpu_set_stack(unsigned number, uint64_t top, uint64_t bytes);
+
+/*
+ * The CPU begins at the top of such a stack each time, whoever runs there.  So
+ * a handler enters its stack first, and the next exception with the same one
+ * begins a part of it below, up to CPU_NESTED_MAX at a time; one more hits the
+ * guard, which is a double fault.
+ */
+#define CPU_NESTED_MAX 4
+
+/*
+ *   vector  what has come
+ *   rsp     of what it has interrupted: a handler that has not yet entered, or
+ *           has left, is protected, too
+ *
+ * Returns  what cpu_leave_stacks wants.
+ */
+unsigned cpu_enter_stacks(uint64_t vector, uint64_t rsp);
+void cpu_leave_stacks(unsigned entered);
+
+/* All stacks begin at their tops: handlers were left by a jump. */
+void cpu_reset_stacks(void);
+
+/* The stack for a vector; 0: none of its own. */
+unsigned cpu_stack_of(uint64_t vector);
+
+/* How many handlers have entered it. */
+unsigned cpu_stack_depth(unsigned number);
 
 /* Whose it is: "#PF". */
 const char *cpu_stack_name(unsigned number);

@@ -17,12 +17,20 @@
 #define VECTOR_DOUBLE_FAULT  8
 #define VECTOR_PAGE_FAULT    14
 #define VECTOR_MACHINE_CHECK 18
+/* Numbers of these. */
+#define STACK_DOUBLE_FAULT  1
+#define STACK_NMI           2
+#define STACK_MACHINE_CHECK 3
+#define STACK_PAGE_FAULT    4
 /* Others that have names. */
 #define VECTOR_INVALID_OPCODE 6
 #define VECTOR_INVALID_TSS    10
+#define VECTOR_NOT_PRESENT    11
+#define VECTOR_STACK          12
 #define VECTOR_PROTECTION     13
 
-#define VECTOR_COUNT 256
+#define VECTOR_COUNT    256
+#define EXCEPTION_COUNT 32
 
 /* Bytes of code for each vector in entry.S. */
 #define GATE_BYTES 16

@@ -50,12 +50,14 @@ trap_entry:
         pushq   %r13
         pushq   %r14
         pushq   %r15
+        movq    %cr2, %rax
+        pushq   %rax
         cld
         movq    %rsp, %rdi
         movq    %rsp, %rbx
         andq    $-16, %rsp
         call    trap_handle
-        movq    %rbx, %rsp
+        leaq    8(%rbx), %rsp
         popq    %r15
         popq    %r14
         popq    %r13

@@ -8,12 +8,14 @@
 #include "cpu/cpu.h"
 #include "cpu/insn.h"
 #include "kernel.h"
+#include "stacks.h"
 
 /* Spurious faults in a row at one place: the tables do not tell the cause. */
 #define REPEATS_MAX 16
 
 static uint64_t counts[CAIRN_CAUSE_COUNT];
 static uint64_t filled;
+static struct fault_last last;
 
 static struct {
     uint64_t address;
@@ -60,7 +62,48 @@ bool fault_resolve(const struct cairn_fault *fault, uint64_t rip)
     cause = cairn_fault_cause(cpu_paging_mode(),
                               cairn_phys_make(insn_read_cr3()), fault, NULL);
     counts[cause]++;
-    return cause == CAIRN_CAUSE_SPURIOUS && is_new(fault->address.value, rip);
+    if (cause == CAIRN_CAUSE_SPURIOUS && is_new(fault->address.value, rip))
+        return true;
+    last = (struct fault_last){*fault, rip};
+    return false;
+}
+
+struct fault_last fault_last(void)
+{
+    return last;
+}
+
+/* The set was being changed when it was asked; the kernel's stacks are known.
+ */
+static void look_at_own(uint64_t address, struct cairn_fault_report *report)
+{
+    const struct cairn_stack *stack = stacks_look(address);
+
+    if (stack == NULL || report->cause != CAIRN_CAUSE_NOT_MAPPED)
+        return;
+    report->has_area = true;
+    report->area.start = stack->bottom;
+    report->area.bytes = stack->bytes;
+    report->area.kind = CAIRN_AREA_STACK;
+    __builtin_memcpy(report->area.name, stack->area->name,
+                     sizeof(report->area.name));
+    report->area.part = address < stack->bottom.value ? CAIRN_AREA_GUARD_BELOW
+                                                      : CAIRN_AREA_GUARD_ABOVE;
+    report->mistake = address < stack->bottom.value ? CAIRN_MISTAKE_OVERFLOW
+                                                    : CAIRN_MISTAKE_UNDERFLOW;
+}
+
+void fault_explain(const struct cairn_fault *fault,
+                   struct cairn_fault_report *report)
+{
+    static struct cairn_areas *const sets[] = {&kernel.stack_areas,
+                                               &kernel.areas, NULL};
+
+    cairn_fault_explain(cpu_paging_mode(), cairn_phys_make(insn_read_cr3()),
+                        fault, kernel.stacks.areas != NULL ? sets : NULL,
+                        report);
+    if (report->is_unsure && !report->has_area)
+        look_at_own(fault->address.value, report);
 }
 
 uint64_t fault_filled(void)

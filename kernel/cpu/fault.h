@@ -20,6 +20,17 @@ bool fault_resolve(const struct cairn_fault *fault, uint64_t rip);
  */
 uint64_t fault_count(enum cairn_fault_cause cause);
 
+/* Why it was, and whose mistake; never waits. */
+void fault_explain(const struct cairn_fault *fault,
+                   struct cairn_fault_report *report);
+
+/* The last one that was not resolved; address and RIP 0: there was none. */
+struct fault_last {
+    struct cairn_fault fault;
+    uint64_t rip;
+};
+struct fault_last fault_last(void);
+
 /* How many have got a frame. */
 uint64_t fault_filled(void);
 

@@ -89,6 +89,11 @@ static inline uintptr_t insn_read_cr2(void)
     return value;
 }
 
+static inline void insn_write_cr2(uintptr_t value)
+{
+    __asm__ volatile("mov %0, %%cr2" : : "r"(value));
+}
+
 static inline uintptr_t insn_read_cr3(void)
 {
     uintptr_t value;

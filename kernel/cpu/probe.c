@@ -58,7 +58,7 @@ bool probe_catch(struct trap_frame *frame)
     caught = (struct probe_fault){
         .vector = (unsigned)frame->vector,
         .error = frame->error_code,
-        .address = frame->vector == VECTOR_PAGE_FAULT ? insn_read_cr2() : 0,
+        .address = frame->vector == VECTOR_PAGE_FAULT ? frame->cr2 : 0,
     };
     value_read = (uint8_t)frame->rax;
     frame->rip = (uintptr_t)probe_leave;

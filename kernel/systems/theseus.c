@@ -2,7 +2,8 @@
  * theseus.c - TheseusOS: everything at a fixed address.
  *
  * The registers of the local APIC and the I/O APIC are seen through the window.
- * The screen must end before the temporary heap begins.
+ * Stacks come out of the areas; which part is theirs, nothing says.  The screen
+ * must end before the temporary heap begins.
  */
 #include "systems/layouts.h"
 
@@ -18,6 +19,9 @@ static const struct cairn_layout_request requests[] = {
      .inside = "window",
      .span = {{0xffff8000fee00000u}, CAIRN_MIB}},
     {.name = "areas", .span = {{0xffff900000000000u}, 32 * CAIRN_TIB}},
+    {.name = "stacks",
+     .inside = "areas",
+     .span = {{0xffffaff000000000u}, 64 * CAIRN_GIB}},
     {.name = "acpi", .span = {{0xffffff8000000000u}, 32 * CAIRN_GIB}},
     {.name = "map copy", .span = {{0xffffff8800000000u}, CAIRN_GIB}},
     {.name = "temporary", .span = {{0xfffffffe00000000u}, CAIRN_FRAME_SIZE}},

@@ -45,6 +45,14 @@ void cairn__lock_init(struct cairn_lock *lock, enum cairn__lock_rank rank)
     lock->rank = rank;
 }
 
+static void wait_and_take(struct cairn_lock *lock, uint32_t me)
+{
+    while (!try_take(lock, me)) {
+        while (__atomic_load_n(&lock->holder, __ATOMIC_RELAXED) != 0)
+            cairn__arch_relax();
+    }
+}
+
 unsigned long cairn__lock_acquire(struct cairn_lock *lock)
 {
     unsigned long state = cairn_platform_irq_save();
@@ -57,12 +65,25 @@ unsigned long cairn__lock_acquire(struct cairn_lock *lock)
                      (unsigned)lock->rank, (unsigned)(me - 1),
                      (unsigned)*ranks);
     }
-    while (!try_take(lock, me)) {
-        while (__atomic_load_n(&lock->holder, __ATOMIC_RELAXED) != 0)
-            cairn__arch_relax();
-    }
+    wait_and_take(lock, me);
     *ranks |= (uint32_t)1 << lock->rank;
     return state;
+}
+
+bool cairn__lock_acquire_first(struct cairn_lock *lock, unsigned long *state)
+{
+    uint32_t *ranks;
+
+    *state = cairn_platform_irq_save();
+    ranks = own_ranks();
+    if (*ranks != 0) {
+        cairn_platform_irq_restore(*state);
+        return false;
+    }
+    cairn__assert(lock->rank != CAIRN__RANK_NONE);
+    wait_and_take(lock, cairn_platform_cpu() + 1);
+    *ranks = (uint32_t)1 << lock->rank;
+    return true;
 }
 
 void cairn__lock_release(struct cairn_lock *lock, unsigned long state)
@@ -74,6 +95,24 @@ void cairn__lock_release(struct cairn_lock *lock, unsigned long state)
                      (unsigned)lock->rank, cairn_platform_cpu(),
                      (int)lock->holder - 1);
     *ranks &= ~((uint32_t)1 << lock->rank);
+    __atomic_store_n(&lock->holder, 0, __ATOMIC_RELEASE);
+    cairn_platform_irq_restore(state);
+}
+
+bool cairn__lock_try(struct cairn_lock *lock, unsigned long *state)
+{
+    *state = cairn_platform_irq_save();
+    if (lock->rank != CAIRN__RANK_NONE &&
+        try_take(lock, cairn_platform_cpu() + 1))
+        return true;
+    cairn_platform_irq_restore(*state);
+    return false;
+}
+
+/* Ranks stay as they are: this CPU may hold another lock of the same one. */
+void cairn__lock_untry(struct cairn_lock *lock, unsigned long state)
+{
+    cairn__assert(cairn__lock_is_held(lock));
     __atomic_store_n(&lock->holder, 0, __ATOMIC_RELEASE);
     cairn_platform_irq_restore(state);
 }

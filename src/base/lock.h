@@ -25,6 +25,7 @@ enum cairn__lock_rank {
     CAIRN__RANK_DMA,    /* struct cairn_dma_pool */
     CAIRN__RANK_FRAMES, /* struct cairn_frames */
     CAIRN__RANK_EARLY,  /* struct cairn_early */
+    CAIRN__RANK_HEAP,   /* struct cairn_heap */
     CAIRN__RANK_COUNT
 };
 
@@ -35,6 +36,24 @@ unsigned long cairn__lock_acquire(struct cairn_lock *lock);
 
 /* `state` is what acquire returned. */
 void cairn__lock_release(struct cairn_lock *lock, unsigned long state);
+
+/*
+ * Take the lock if nobody has it, whatever ranks this CPU holds: who does not
+ * wait cannot deadlock.  For reports of faults, which may come at any moment.
+ *
+ * Returns  false: somebody has it, perhaps this CPU; nothing has changed.
+ * Context  any.  Until cairn__lock_untry, no other lock is taken.
+ */
+bool cairn__lock_try(struct cairn_lock *lock, unsigned long *state);
+void cairn__lock_untry(struct cairn_lock *lock, unsigned long state);
+
+/*
+ * Take the lock unless this CPU holds any other one: for what locks may have
+ * interrupted.
+ *
+ * Returns  false: it holds one, and nothing has changed.
+ */
+bool cairn__lock_acquire_first(struct cairn_lock *lock, unsigned long *state);
 
 /* Does this CPU hold the lock?  For assertions. */
 bool cairn__lock_is_held(const struct cairn_lock *lock);

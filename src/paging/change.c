@@ -287,6 +287,37 @@ enum cairn_status cairn_cursor_protect(struct cairn_cursor *cursor,
     return CAIRN_OK;
 }
 
+enum cairn_status cairn_cursor_exchange(struct cairn_cursor *cursor,
+                                        cairn_pfn frame)
+{
+    const struct cairn__paging_format *format = cursor->table->format;
+    struct cairn_table *table;
+    unsigned index;
+    uint64_t former;
+    uint64_t now;
+
+    cairn__cursor_unfold(cursor);
+    if (cursor->intent == CAIRN_INTENT_LOOK || cursor->left == 0 ||
+        !cairn__are_frames(cursor->table, &frame, 1))
+        return CAIRN_BAD_ARGUMENT;
+    table = cairn__cursor_enter_lowest(cursor);
+    index = cairn__index(format, table->level, cursor->at);
+    former = cairn__entry_load(format, table->entries, index);
+    if ((former & CAIRN__ENTRY_P) == 0)
+        return CAIRN_NOT_FOUND;
+    if (table->level > 1)
+        return CAIRN_BAD_ARGUMENT;
+    now = cairn__leaf_make(format, 1, cairn_phys_of(frame).value,
+                           cairn__leaf_kind(1, former));
+    former = cairn__entry_exchange(format, table->entries, index, now);
+    if (cursor->removed != NULL)
+        cairn__cursor_removed(cursor, cursor->at, 1, former);
+    else
+        cairn__cursor_changed(cursor, 1, former, now);
+    cairn__cursor_advance(cursor, CAIRN_FRAME_SIZE);
+    return CAIRN_OK;
+}
+
 enum cairn_status cairn_cursor_harvest(
     struct cairn_cursor *cursor, uint64_t bytes,
     void (*seen)(void *context, const struct cairn_mapping *mapping),

@@ -43,6 +43,13 @@ bool cairn__is_range(const struct cairn_pagetable *table, uint64_t start,
     return offset < half && bytes <= half - offset;
 }
 
+/* Not initialised, or destroyed. */
+static CAIRN_NORETURN CAIRN_NOINLINE void say_inactive(uint64_t va)
+{
+    cairn__panic("page table is inactive: it has no root, for %#llx",
+                 (unsigned long long)va);
+}
+
 /*
  * Are they pages of the address space?  Where tables are another page table's,
  * that one is meant.
@@ -53,6 +60,8 @@ static bool are_pages(struct cairn_pagetable **table, uint64_t start,
     uint64_t offset = start - (*table)->common_start;
     uint64_t common = (*table)->common_bytes;
 
+    if ((*table)->root == NULL)
+        say_inactive(start);
     if (((start | bytes) & (CAIRN_FRAME_SIZE - 1)) != 0 ||
         !cairn__is_range(*table, start, bytes))
         return false;
@@ -272,11 +281,12 @@ enum cairn_status cairn_cursor_begin_run(struct cairn_cursor *cursor,
                                          uint64_t page_limit)
 {
     uint64_t bytes = phys.end.value - phys.start.value;
-    const struct cairn__paging_format *format = table->format;
+    const struct cairn__paging_format *format;
 
     if (phys.end.value < phys.start.value ||
         !are_pages(&table, va.value, bytes))
         return CAIRN_BAD_ARGUMENT;
+    format = table->format;
     start(cursor, table, va.value, bytes);
     cursor->intent = CAIRN_INTENT_MAP;
     for (unsigned level = 2; level <= format->levels; level++) {

@@ -155,6 +155,7 @@ void cairn_pagetable_destroy(struct cairn_pagetable *table)
     free_below(table, table->root);
     cairn__table_free_slabs(table);
     table->root = NULL;
+    table->is_quick = false;
 }
 
 cairn_phys cairn_pagetable_root(const struct cairn_pagetable *table)

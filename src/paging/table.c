@@ -30,6 +30,29 @@ bool cairn__table_is_mine(const struct cairn_table *table)
            cairn_platform_cpu() + 1;
 }
 
+bool cairn__tables_look(const struct cairn_pagetable *pagetable, cairn_va va,
+                        bool *is_mapped)
+{
+    const struct cairn__paging_format *format = pagetable->format;
+    const struct cairn_table *table = pagetable->root;
+    uint32_t me = cairn_platform_cpu() + 1;
+    bool has_entry = false;
+
+    for (unsigned level = format->levels; level > 0 && table != NULL; level--) {
+        unsigned index = cairn__index(format, level, va.value);
+
+        if (__atomic_load_n(&table->holder, __ATOMIC_RELAXED) == me)
+            return false;
+        if (level > 1)
+            table = cairn__table_child(table, index);
+        else
+            has_entry = (cairn__entry_load(format, table->entries, index) &
+                         CAIRN__ENTRY_P) != 0;
+    }
+    *is_mapped = has_entry;
+    return true;
+}
+
 void cairn__table_lock(struct cairn_table *table)
 {
     uint32_t me = cairn_platform_cpu() + 1;

@@ -64,6 +64,17 @@ void cairn__table_unlock(struct cairn_table *table);
 bool cairn__table_is_mine(const struct cairn_table *table);
 
 /*
+ * Look at the tables that lead to `va`, without locks.
+ *
+ *   is_mapped  a page of level 1 was there; that may have changed
+ *
+ * Returns  false, nothing written: this CPU has locked one of them, so it has
+ *          a cursor there, and would wait for itself.
+ */
+bool cairn__tables_look(const struct cairn_pagetable *pagetable, cairn_va va,
+                        bool *is_mapped);
+
+/*
  * Locked: is it the table of that level for addresses from `first` on?  One
  * that is not in use any more has level 0 as soon as others can lock it.
  */

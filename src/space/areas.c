@@ -25,6 +25,7 @@
  */
 #include "space/areas.h"
 
+#include "arch_relax.h"
 #include "base/align.h"
 #include "base/assert.h"
 #include "base/bits.h"
@@ -33,7 +34,8 @@
 #include "space/ranges.h"
 #include <cairn/format.h>
 
-#define GUARD CAIRN_AREA_GUARD
+#define GUARD      CAIRN_AREA_GUARD
+#define PEEK_TRIES 10000
 
 /* A frame with areas. */
 union slab {
@@ -89,13 +91,18 @@ static void put_node_frame(void *context, cairn_pfn pfn)
     put_frame(context, pfn);
 }
 
+/* Behind all others, so that what was freed is remembered for long. */
 static void put_area(struct cairn_area *area)
 {
     struct cairn_areas *areas = area->areas;
 
     area->state = CAIRN__AREA_FREE;
-    area->next = areas->free;
-    areas->free = area;
+    area->next = NULL;
+    if (areas->free == NULL)
+        areas->free = area;
+    else
+        areas->free_last->next = area;
+    areas->free_last = area;
 }
 
 static void add_slab(struct cairn_areas *areas, cairn_pfn pfn)
@@ -569,7 +576,8 @@ static enum cairn_status claim(struct cairn_areas *areas,
 {
     if (area->state != CAIRN__AREA_USED)
         return CAIRN_DOUBLE_FREE;
-    if (area->fault_count != 0 || area->is_cached)
+    if (__atomic_load_n(&area->fault_count, __ATOMIC_ACQUIRE) != 0 ||
+        area->is_cached)
         return CAIRN_IN_USE;
     if (area->is_adopted && take_over(areas, area) != CAIRN_OK)
         return CAIRN_NOT_FOUND;
@@ -669,6 +677,60 @@ bool cairn_areas_find(struct cairn_areas *areas, cairn_va at,
     return is_found;
 }
 
+/* The last area that was there. */
+static bool find_freed(const struct cairn_areas *areas, cairn_va at,
+                       struct cairn_area_info *out)
+{
+    struct cairn_area *last = NULL;
+
+    for (struct cairn_area *area = areas->free; area != NULL;
+         area = area->next) {
+        uint64_t start = area->start.value - area->guard_below;
+
+        if (area->generation != 0 && at.value - start < area->guard_below +
+                                                            area->bytes +
+                                                            area->guard_above)
+            last = area;
+    }
+    if (last == NULL)
+        return false;
+    tell(&(const struct cairn_range){.start = last->start, .value = last}, at,
+         out);
+    out->is_freed = true;
+    return true;
+}
+
+/* Another CPU does not have it for long. */
+static bool try_begin(struct cairn_areas *areas, unsigned long *irq)
+{
+    for (unsigned i = 0; i < PEEK_TRIES; i++) {
+        if (cairn__lock_try(&areas->lock, irq))
+            return true;
+        if (cairn__lock_is_held(&areas->lock))
+            break;
+        cairn__arch_relax();
+    }
+    return false;
+}
+
+enum cairn_status cairn_areas_peek(struct cairn_areas *areas, cairn_va at,
+                                   struct cairn_area_info *out)
+{
+    struct cairn_range range;
+    unsigned long irq;
+    bool is_found;
+
+    if (!try_begin(areas, &irq))
+        return CAIRN_IN_USE;
+    is_found = cairn_ranges_find(&areas->set, at, &range);
+    if (is_found)
+        tell(&range, at, out);
+    else
+        is_found = find_freed(areas, at, out);
+    cairn__lock_untry(&areas->lock, irq);
+    return is_found ? CAIRN_OK : CAIRN_NOT_FOUND;
+}
+
 bool cairn_areas_next(struct cairn_areas *areas, cairn_va at,
                       struct cairn_area_info *out)
 {
@@ -716,16 +778,6 @@ enum cairn_status cairn_areas_free(struct cairn_areas *areas, cairn_va start,
 
 /* ---- Numbers ------------------------------------------------------------- */
 
-static uint64_t largest_gap(const struct cairn_ranges *set)
-{
-    uint64_t edges;
-
-    if (set->root == NULL)
-        return set->end - set->first;
-    edges = cairn__max(set->sum.first - set->first, set->end - set->sum.end);
-    return cairn__max(edges, set->sum.room[0]);
-}
-
 void cairn_areas_stats(struct cairn_areas *areas, struct cairn_areas_stats *out)
 {
     const struct cairn_ranges *set = &areas->set;
@@ -735,7 +787,7 @@ void cairn_areas_stats(struct cairn_areas *areas, struct cairn_areas_stats *out)
     out->reserved_ranges = set->count - areas->area_count;
     out->used_bytes = set->pages << CAIRN_FRAME_SHIFT;
     out->free_bytes = (set->end - set->first - set->pages) << CAIRN_FRAME_SHIFT;
-    out->largest_gap_bytes = largest_gap(set) << CAIRN_FRAME_SHIFT;
+    out->largest_gap_bytes = cairn__range_largest_gap(set) << CAIRN_FRAME_SHIFT;
     end(areas, irq);
 }
 

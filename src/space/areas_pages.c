@@ -196,11 +196,13 @@ enum cairn_status cairn_area_back(struct cairn_area *area, unsigned flags)
 static enum cairn_status enter(struct cairn_areas *areas, cairn_va va,
                                unsigned access, struct cairn_area **out)
 {
-    unsigned long irq = cairn__lock_acquire(&areas->lock);
     enum cairn_status status = CAIRN_NOT_FOUND;
     struct cairn_range range;
     struct cairn_area *area;
+    unsigned long irq;
 
+    if (!cairn__lock_acquire_first(&areas->lock, &irq))
+        return CAIRN_IN_USE;
     if (cairn_ranges_find(&areas->set, va, &range) && range.value != NULL) {
         area = range.value;
         if (area->kind == CAIRN_AREA_LAZY && area->state == CAIRN__AREA_USED &&
@@ -209,7 +211,7 @@ static enum cairn_status enter(struct cairn_areas *areas, cairn_va va,
             status =
                 (access & ~area->rights) != 0 ? CAIRN_BAD_ARGUMENT : CAIRN_OK;
         if (status == CAIRN_OK) {
-            area->fault_count++;
+            __atomic_fetch_add(&area->fault_count, 1, __ATOMIC_RELAXED);
             *out = area;
         }
     }
@@ -217,13 +219,14 @@ static enum cairn_status enter(struct cairn_areas *areas, cairn_va va,
     return status;
 }
 
+/* Without the lock: whoever frees the area finds 0 only after this, and nobody
+ * enters it while he holds the lock. */
 static void leave(struct cairn_area *area)
 {
-    unsigned long irq = cairn__lock_acquire(&area->areas->lock);
+    uint32_t before =
+        __atomic_fetch_sub(&area->fault_count, 1, __ATOMIC_RELEASE);
 
-    cairn__assert(area->fault_count > 0);
-    area->fault_count--;
-    cairn__lock_release(&area->areas->lock, irq);
+    cairn__assert(before > 0);
 }
 
 static enum cairn_status back_page(struct cairn_area *area, cairn_va page)
@@ -248,11 +251,15 @@ enum cairn_status cairn_area_fault(struct cairn_areas *areas, cairn_va va,
 {
     cairn_va page = cairn_va_make(cairn__page_down(va.value));
     struct cairn_area *area;
-    enum cairn_status status = enter(areas, va, access, &area);
+    enum cairn_status status;
+    bool is_mapped;
 
+    if (!cairn__tables_look(areas->table, va, &is_mapped))
+        return CAIRN_IN_USE;
+    status = enter(areas, va, access, &area);
     if (status != CAIRN_OK)
         return status;
-    if (!cairn_is_mapped(areas->table, page))
+    if (!is_mapped)
         status = back_page(area, page);
     leave(area);
     return status;

@@ -131,6 +131,17 @@ static inline void cairn__range_add_gap(uint64_t *rooms, uint64_t start,
             rooms[i], cairn__range_room(start, end, cairn__range_granule(i)));
 }
 
+/* Pages of the largest gap of all. */
+static inline uint64_t cairn__range_largest_gap(const struct cairn_ranges *set)
+{
+    uint64_t edges;
+
+    if (set->root == NULL)
+        return set->end - set->first;
+    edges = cairn__max(set->sum.first - set->first, set->end - set->sum.end);
+    return cairn__max(edges, set->sum.room[0]);
+}
+
 /* ---- Walks --------------------------------------------------------------- */
 
 /* In pages. */

@@ -1,5 +1,6 @@
 /*
- * space/ranges_check.c - the invariants of a set of ranges; see ranges.h.
+ * space/ranges_check.c - the invariants of a set of ranges, see ranges.h, and
+ * its numbers.
  *
  * TESTS  tests/ranges_random.c, which also breaks each of them
  */
@@ -102,4 +103,28 @@ unsigned cairn_ranges_check(const struct cairn_ranges *ranges)
     if (memcmp(&sum, &ranges->sum, sizeof(sum)) != 0)
         return 2;
     return walk.count == ranges->count && walk.pages == ranges->pages ? 0 : 5;
+}
+
+static size_t count_nodes(node_type *node, unsigned level)
+{
+    size_t count = 1;
+
+    for (unsigned i = 0; level > 0 && i < node->head.count; i++)
+        count += count_nodes(node->inner.children[i].node, level - 1);
+    return count;
+}
+
+void cairn_ranges_stats(const struct cairn_ranges *ranges,
+                        struct cairn_ranges_stats *out)
+{
+    const struct cairn_ranges *set = ranges;
+    bool is_empty = set->root == NULL;
+
+    out->ranges = set->count;
+    out->used_bytes = set->pages << CAIRN_FRAME_SHIFT;
+    out->free_bytes = (set->end - set->first - set->pages) << CAIRN_FRAME_SHIFT;
+    out->largest_gap_bytes = cairn__range_largest_gap(set) << CAIRN_FRAME_SHIFT;
+    out->levels = is_empty ? 0 : set->height + 1;
+    out->nodes = is_empty ? 0 : count_nodes(set->root, set->height);
+    out->free_nodes = set->free_count;
 }

@@ -261,3 +261,19 @@ bool cairn_stacks_find(struct cairn_stacks *stacks, cairn_va at,
     *part = info.part;
     return true;
 }
+
+enum cairn_status cairn_stacks_peek(struct cairn_stacks *stacks, cairn_va at,
+                                    struct cairn_stack *out,
+                                    enum cairn_area_part *part)
+{
+    struct cairn_area_info info;
+    enum cairn_status status = cairn_areas_peek(stacks->areas, at, &info);
+
+    if (status != CAIRN_OK)
+        return status;
+    if (info.is_freed || info.kind != CAIRN_AREA_STACK)
+        return CAIRN_NOT_FOUND;
+    describe(info.area, out);
+    *part = info.part;
+    return CAIRN_OK;
+}

@@ -15,7 +15,7 @@ static uint64_t random_state;
 static char panic_text[MESSAGE_BYTES];
 static size_t arena_used;
 
-bool test_panic_expected;
+volatile bool test_panic_expected;
 test_jump test_panic_jump;
 
 /* ---- Output -------------------------------------------------------------- */

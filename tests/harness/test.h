@@ -70,7 +70,8 @@ void test_check_text(const char *seen, const char *wanted, const char *file,
                      int line, const char *text);
 void test_check_panic(const char *part, const char *file, int line);
 
-extern bool test_panic_expected;
+/* Volatile: what panics may be a single access. */
+extern volatile bool test_panic_expected;
 extern test_jump test_panic_jump;
 
 /*

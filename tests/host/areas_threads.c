@@ -63,6 +63,19 @@ static uint64_t word_of(unsigned cpu, uint64_t va)
     return va << 4 | (cpu + 1);
 }
 
+/* A report finds the guard, whatever others do; or says that it cannot. */
+static void peek(const struct cairn_stack *stack)
+{
+    struct cairn_area_info info;
+    enum cairn_status status =
+        cairn_areas_peek(&set, cairn_va_make(stack->bottom.value - 8), &info);
+
+    CPUS_EXPECT(status == CAIRN_IN_USE ||
+                (status == CAIRN_OK && !info.is_freed &&
+                 info.area == stack->area &&
+                 info.part == CAIRN_AREA_GUARD_BELOW));
+}
+
 /* Nobody else writes to what one has. */
 static void use(unsigned cpu, const struct cairn_stack *stack)
 {
@@ -81,6 +94,7 @@ static void use(unsigned cpu, const struct cairn_stack *stack)
     }
     CPUS_EXPECT(!sim_mmu_write(cpu, stack->top.value, &seen, 8, NULL));
     CPUS_EXPECT(!sim_mmu_write(cpu, stack->bottom.value - 8, &seen, 8, NULL));
+    peek(stack);
 }
 
 /* Alloc and free take locks in one order, and wait for others with none. */

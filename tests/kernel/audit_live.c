@@ -119,13 +119,13 @@ static enum cairn_audit_rule alias_rule(void)
 CAIRN_TEST(J1_live_a_writable_alias_in_the_kernels_tables_is_found)
 {
     uint64_t phys = kernel_image_range().start.value;
-    uint64_t window = KERNEL_WINDOW_BASE + phys;
+    uint64_t window = kernel.window_base + phys;
     unsigned count = audit_turned(window, ENTRY_RW);
 
     CHECK_EQ(count, 1);
     expect(alias_rule(), window, phys);
     CHECK_EQ(findings[0].here.bytes, PAGE);
-    CHECK_EQ(findings[0].other.start.value, KERNEL_VIRTUAL_BASE);
+    CHECK_EQ(findings[0].other.start.value, kernel_virtual_base());
     CHECK_EQ(audit(), 0);
 }
 
@@ -153,14 +153,14 @@ CAIRN_TEST(J4_live_a_page_in_a_guard_is_found)
 CAIRN_TEST(J2_live_writable_code_in_the_kernels_tables_is_found)
 {
     struct cairn_phys_range image = kernel_image_range();
-    unsigned count = audit_turned(KERNEL_VIRTUAL_BASE, ENTRY_RW);
+    unsigned count = audit_turned(kernel_virtual_base(), ENTRY_RW);
 
     /* Writable and executable, and not as text should be. */
     CHECK_EQ(count, space_has_nx() ? 2 : 1);
     if (space_has_nx())
-        expect(CAIRN_AUDIT_WRITABLE_CODE, KERNEL_VIRTUAL_BASE,
+        expect(CAIRN_AUDIT_WRITABLE_CODE, kernel_virtual_base(),
                image.start.value);
-    expect(CAIRN_AUDIT_RIGHTS, KERNEL_VIRTUAL_BASE, image.start.value);
+    expect(CAIRN_AUDIT_RIGHTS, kernel_virtual_base(), image.start.value);
     CHECK_EQ(audit(), 0);
 }
 
@@ -168,8 +168,8 @@ CAIRN_TEST(J1_live_executable_data_in_the_kernels_tables_is_found)
 {
     struct cairn_phys_range image = kernel_image_range();
     uint64_t last = image.end.value - PAGE;
-    uint64_t window = KERNEL_WINDOW_BASE + last;
-    uint64_t data = KERNEL_VIRTUAL_BASE + (last - image.start.value);
+    uint64_t window = kernel.window_base + last;
+    uint64_t data = kernel_virtual_base() + (last - image.start.value);
     unsigned count;
 
     if (!space_has_nx())
@@ -185,7 +185,7 @@ CAIRN_TEST(J1_live_executable_data_in_the_kernels_tables_is_found)
 CAIRN_TEST(J5_live_a_user_page_in_the_kernels_tables_is_found)
 {
     uint64_t phys = kernel_image_range().start.value;
-    uint64_t window = KERNEL_WINDOW_BASE + phys;
+    uint64_t window = kernel.window_base + phys;
     unsigned count = audit_turned(window, ENTRY_US);
 
     CHECK_EQ(count, 1);
@@ -229,7 +229,7 @@ CAIRN_TEST(J1_live_a_page_writable_and_executable_is_found)
     count = audit_turned(base, ENTRY_NX);
     /* And through the window. */
     CHECK_EQ(count, 2);
-    expect(CAIRN_AUDIT_ALIAS, KERNEL_WINDOW_BASE + frame, frame);
+    expect(CAIRN_AUDIT_ALIAS, kernel.window_base + frame, frame);
     CHECK_EQ(expect(CAIRN_AUDIT_WRITABLE_CODE, base, frame)->here.bytes, PAGE);
     end();
 }
@@ -269,7 +269,7 @@ CAIRN_TEST(J1_live_a_writable_alias_of_text_is_found)
     space_unmap(va + PAGE, PAGE);
     CHECK_EQ(count, 1);
     expect(alias_rule(), va + PAGE, phys + PAGE);
-    CHECK_EQ(findings[0].other.start.value, KERNEL_VIRTUAL_BASE + PAGE);
+    CHECK_EQ(findings[0].other.start.value, kernel_virtual_base() + PAGE);
     CHECK_EQ(findings[0].other.bytes, PAGE);
     CHECK_EQ(audit(), 0);
     space_map(va, phys, LARGE, CAIRN_PAGE_WRITE);
@@ -285,7 +285,7 @@ CAIRN_TEST(J1_live_a_writable_alias_of_text_is_found)
 
 CAIRN_TEST(F4_live_what_is_mapped_where_nothing_should_be_is_found)
 {
-    uint64_t guard = KERNEL_VIRTUAL_BASE - kernel.margin_below - PAGE;
+    uint64_t guard = kernel_virtual_base() - kernel.margin_below - PAGE;
     unsigned count;
 
     start();

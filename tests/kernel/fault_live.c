@@ -144,7 +144,7 @@ static bool is_device(uint64_t phys)
 /* What the window maps is what it converts, but for devices: no memory. */
 static void check_window(const struct cairn_mapping *mapping)
 {
-    uint64_t phys = mapping->start.value - KERNEL_WINDOW_BASE;
+    uint64_t phys = mapping->start.value - kernel.window_base;
     cairn_phys last;
 
     if (phys >= kernel.window.limit || !mapping->is_mapped ||
@@ -178,7 +178,7 @@ CAIRN_TEST(E6_live_the_window_converts_what_it_maps_and_nothing_else)
             if (range->start.value - end > CAIRN_MIB && end > CAIRN_MIB)
                 end += CAIRN_MIB;
             if (!is_device(end))
-                no_read(KERNEL_WINDOW_BASE + end, 0);
+                no_read(kernel.window_base + end, 0);
         }
         end = range->end.value;
     }
@@ -216,7 +216,7 @@ CAIRN_TEST(J1_J2_live_the_CPU_keeps_code_constants_and_data_apart)
     no_exec_by_nx(data);
     no_exec_by_nx((uintptr_t)&code);
     can_write(data, 1);
-    alias = KERNEL_WINDOW_BASE + space_look(code).phys.value;
+    alias = kernel.window_base + space_look(code).phys.value;
     no_write(alias, ERROR_P);
     no_exec_by_nx(alias);
     can_read(alias, *(const volatile uint8_t *)(uintptr_t)code);
@@ -444,7 +444,7 @@ CAIRN_TEST(J5_live_users_reach_nothing_of_the_kernels)
     uint64_t window;
 
     start_users();
-    window = KERNEL_WINDOW_BASE + user.frames[1];
+    window = kernel.window_base + user.frames[1];
     no_user_read((uintptr_t)&start_users, ERROR_P);
     no_user_exec((uintptr_t)&start_users, ERROR_P);
     no_user_read((uintptr_t)&in_data, ERROR_P);
@@ -485,7 +485,7 @@ CAIRN_TEST(J5_live_US_is_set_on_request_and_then_at_every_level)
     expect_user(user.constants, true);
     expect_user(user.kernel, false);
     expect_user((uintptr_t)&in_data, false);
-    expect_user(KERNEL_WINDOW_BASE + user.frames[0], false);
+    expect_user(kernel.window_base + user.frames[0], false);
     end_users();
 }
 

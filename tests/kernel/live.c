@@ -200,14 +200,14 @@ CAIRN_TEST(J1_live_nothing_is_writable_and_executable)
 CAIRN_TEST(J1_live_code_is_not_writable_through_the_window)
 {
     struct cairn_phys_range image = kernel_image_range();
-    uint64_t data = KERNEL_VIRTUAL_BASE + cairn_phys_range_bytes(image) - 1;
-    uint64_t window = KERNEL_WINDOW_BASE + image.start.value;
+    uint64_t data = kernel_virtual_base() + cairn_phys_range_bytes(image) - 1;
+    uint64_t window = kernel.window_base + image.start.value;
 
     CHECK(leaf_of(window) != 0);
     CHECK_EQ(leaf_of(window) & WRITABLE, 0);
-    CHECK_EQ(leaf_of(KERNEL_VIRTUAL_BASE) & WRITABLE, 0);
+    CHECK_EQ(leaf_of(kernel_virtual_base()) & WRITABLE, 0);
     CHECK_EQ(leaf_of(data) & WRITABLE, WRITABLE);
-    CHECK_EQ(leaf_of(KERNEL_WINDOW_BASE + image.end.value - 1) & WRITABLE,
+    CHECK_EQ(leaf_of(kernel.window_base + image.end.value - 1) & WRITABLE,
              WRITABLE);
 }
 
@@ -229,7 +229,7 @@ CAIRN_TEST(E3_live_window_shows_the_image)
 
     CHECK(cairn_window_is_active(&kernel.window));
     CHECK(seen != NULL);
-    CHECK_EQ(seen[0], *(const uint64_t *)KERNEL_VIRTUAL_BASE);
+    CHECK_EQ(seen[0], *(const uint64_t *)kernel_virtual_base());
     CHECK_EQ(leaf_of((uintptr_t)seen) & NO_EXECUTE, has_nx() ? NO_EXECUTE : 0);
 }
 

@@ -172,7 +172,7 @@ void space_start(void)
     CHECK(cairn_pagetable_active() == &kernel.table);
     space.frames_free = space_frames_free();
     space.former = cairn_phys_make(insn_read_cr3());
-    space.kernel_base = has_5_levels ? 0xff10000000000000 : 0xffffa00000000000;
+    space.kernel_base = has_5_levels ? 0xff10000000000000 : 0xfffff40000000000;
     space.user_base = has_5_levels ? 0x0010000040000000 : 0x0000000040000000;
     init_table();
     pending.bytes = 0;

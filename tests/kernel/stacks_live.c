@@ -116,6 +116,54 @@ CAIRN_TEST(H2_live_stacks_come_and_go)
     CHECK(space_frames_free() + 8 >= before); /* but for the books */
 }
 
+/* With nokaslr, the lowest place that is free. */
+CAIRN_TEST(H7_live_stacks_lie_anywhere)
+{
+    struct cairn_stack stack;
+    uint64_t first = 0;
+    uint64_t differ = 0;
+
+    for (unsigned i = 0; i < 16; i++) {
+        (void)cairn_stacks_drain(&kernel.stacks);
+        CHECK_EQ(cairn_stack_alloc(&kernel.stacks, 0, "random", &stack),
+                 CAIRN_OK);
+        first = i == 0 ? stack.bottom.value : first;
+        differ |= stack.bottom.value ^ first;
+        CHECK_EQ(cairn_stack_free(&kernel.stacks, &stack), CAIRN_OK);
+    }
+    (void)cairn_stacks_drain(&kernel.stacks);
+    if (kernel.has_fixed_layout)
+        CHECK_EQ(differ, 0);
+    else /* far from each other */
+        CHECK(differ >> 30 != 0 && (differ >> 12 & 0xffff) != 0);
+    CHECK_EQ(differ & (CAIRN_FRAME_SIZE - 1), 0);
+}
+
+/* How deep each was used, and none beyond its size (I3). */
+CAIRN_TEST(H4_live_the_stacks_of_exceptions_suffice)
+{
+    uint64_t faults = 0;
+    struct cairn_area_info info;
+    struct cairn_stack stack;
+    enum cairn_area_part part;
+    cairn_va at = {0};
+    struct probe_fault fault;
+    uint8_t value;
+
+    CHECK(!probe_read(0, &value, &fault));
+    while (cairn_areas_next(&kernel.stack_areas, at, &info)) {
+        uint64_t used;
+
+        CHECK(cairn_stacks_find(&kernel.stacks, info.start, &stack, &part));
+        CHECK_EQ(cairn_stack_used(&kernel.stacks, &stack, &used), CAIRN_OK);
+        CHECK(used < stack.bytes);
+        if (text_is_equal(info.name, "#PF"))
+            faults = used;
+        at.value = info.start.value + info.bytes + info.guard_above;
+    }
+    CHECK(faults > 0);
+}
+
 /* Twice as large as memory, touched here and there. */
 CAIRN_TEST(F21_I4_live_areas_may_be_larger_than_memory)
 {

@@ -112,7 +112,7 @@ CAIRN_TEST(F19_live_a_jump_to_the_high_half_that_cannot_be)
     bad.stack_top += 8;
     CHECK_TEXT(high_half_refusal(root, 0x100000, &bad),
                "its stack is not mapped");
-    bad.stack_top = KERNEL_VIRTUAL_BASE - kernel.margin_below;
+    bad.stack_top = kernel_virtual_base() - kernel.margin_below;
     CHECK_TEXT(high_half_refusal(root, 0x100000, &bad),
                "its stack is not mapped");
     space_free(frame);
@@ -181,7 +181,7 @@ static uint64_t sum_of_slot_511(void)
     struct cairn_mapping mapping;
     unsigned count =
         cairn_ptwalk(cpu_paging_mode(), cairn_phys_make(insn_read_cr3()),
-                     cairn_va_make(KERNEL_VIRTUAL_BASE), steps, &mapping);
+                     cairn_va_make(kernel_virtual_base()), steps, &mapping);
 
     CHECK(count >= 2 && mapping.is_mapped);
     CHECK_EQ((steps[0].entry & 1), 1);

@@ -142,8 +142,8 @@ CAIRN_TEST(F10_live_one_call_makes_all_that_is_mapped)
     expect_same((uintptr_t)kernel_text_end);
     expect_same((uintptr_t)kernel_rodata_end);
     expect_same((uintptr_t)kernel_image_end - 1);
-    expect_same(KERNEL_WINDOW_BASE + image);
-    expect_same(KERNEL_WINDOW_BASE + kernel_image_range().end.value);
+    expect_same(kernel.window_base + image);
+    expect_same(kernel.window_base + kernel_image_range().end.value);
     if (cairn_phys_range_bytes(kernel_screen_range()) > 0)
         expect_same(KERNEL_FRAMEBUFFER_BASE);
     if (kernel.map_window_entries != 0)
@@ -157,7 +157,7 @@ CAIRN_TEST(F10_live_one_call_makes_all_that_is_mapped)
 CAIRN_TEST(D19_live_what_is_missing_is_named_before_it_is_loaded)
 {
     uint64_t image = kernel_image_range().start.value;
-    cairn_va window = cairn_va_make(KERNEL_WINDOW_BASE + image);
+    cairn_va window = cairn_va_make(kernel.window_base + image);
 
     tables_verify(&kernel.table);
     start_other();

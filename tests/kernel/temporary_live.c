@@ -96,7 +96,7 @@ CAIRN_TEST(F3_live_the_identity_map)
     CHECK(bytes >= kernel_image_range().end.value && bytes >= screen);
     CHECK(bytes <= CAIRN_GIB || bytes - LARGE < screen ||
           bytes - LARGE < kernel_image_range().end.value);
-    for (uint64_t at = KERNEL_WINDOW_BASE; at != 0;) {
+    for (uint64_t at = kernel.window_base; at != 0;) {
         /* What the kernel runs on, and the full map does not have: stacks. */
         struct cairn_mapping mapping;
         const struct cairn_page_policy policy = {.rights = CAIRN_PAGE_WRITE};

@@ -90,12 +90,12 @@ static void check_flags(uint64_t base)
 
 CAIRN_TEST(F9_live_interrupt_controllers_are_seen_through_the_window)
 {
-    check_flags(KERNEL_WINDOW_BASE);
-    check_registers(KERNEL_WINDOW_BASE);
-    CHECK_EQ((uintptr_t)registers("io apic", KERNEL_WINDOW_BASE),
-             KERNEL_WINDOW_BASE + 0xfec00000);
-    CHECK_EQ((uintptr_t)registers("local apic", KERNEL_WINDOW_BASE),
-             KERNEL_WINDOW_BASE + 0xfee00000);
+    check_flags(kernel.window_base);
+    check_registers(kernel.window_base);
+    CHECK_EQ((uintptr_t)registers("io apic", kernel.window_base),
+             kernel.window_base + 0xfec00000);
+    CHECK_EQ((uintptr_t)registers("local apic", kernel.window_base),
+             kernel.window_base + 0xfee00000);
 }
 
 /* All around them is one page of 1 GiB, or are pages of 2 MiB. */
@@ -155,7 +155,7 @@ CAIRN_TEST(E4_L9_live_the_window_is_as_the_option_says)
     }
     for (uint64_t at = 0; at < solid; at += mapping.bytes) {
         CHECK(cairn_map_look(&kernel.table,
-                             cairn_va_make(KERNEL_WINDOW_BASE + at), &mapping));
+                             cairn_va_make(kernel.window_base + at), &mapping));
         CHECK(mapping.is_mapped);
         CHECK_EQ(mapping.phys.value, at);
         CHECK_EQ(mapping.rights & CAIRN_PAGE_USER, 0);

@@ -20,7 +20,7 @@ PUBLIC = {
     "memmap": "memmap early boot handoff multiboot limine uefi",
     "frames": "frames dma",
     "paging": "window paging map temporary physmap ptwalk",
-    "space": "ranges areas space stack fault layout",
+    "space": "ranges areas space stack fault layout text",
     "heap": "heap kmalloc",
     "report": "report audit",
     "init": "cairn init",

@@ -1,0 +1,278 @@
+/*
+ * cairn/heap.h - memory in bytes: allocate, resize, free.
+ *
+ * A heap hands out blocks of any size.  Small ones (up to CAIRN_HEAP_SMALL_MAX
+ * bytes) share pages with others of their size class; larger ones are whole
+ * pages, straight from where the heap's pages come from: a struct
+ * cairn_heap_source, usually the frame allocator.  Every block begins at a
+ * multiple of 16 bytes, those of a page and more at a page.
+ *
+ * Units    bytes, unless a name says pages (of CAIRN_FRAME_SIZE).
+ * Errors   No memory is a NULL and changes nothing.  What is wrong with a
+ *          pointer that is to be freed is a status or, if the configuration
+ *          says so, a panic; either way the heap is unharmed.  How much is
+ *          noticed depends on the level, see enum cairn_heap_level.
+ * Locking  Unless a function says otherwise, callable from any context but NMI
+ *          and #MC, on any CPU, interrupts on or off, as far as the source
+ *          allows it.  A heap of frames may be used wherever frames may.
+ */
+#ifndef CAIRN_HEAP_H
+#define CAIRN_HEAP_H
+
+#include <cairn/frames.h>
+#include <cairn/lock.h>
+#include <cairn/platform.h>
+
+CAIRN_BEGIN_DECLS
+
+#define CAIRN_HEAP_ALIGN       16u   /* of every block */
+#define CAIRN_HEAP_SMALL_MAX   3584u /* a larger request gets whole pages */
+#define CAIRN_HEAP_LARGE_PAGES 1024u /* up to here, freed blocks are kept */
+
+/* Flags of a request. */
+#define CAIRN_HEAP_ZEROED  0x1u /* the block's bytes are zero */
+#define CAIRN_HEAP_RESERVE 0x2u /* may draw on the source's reserve */
+
+enum cairn_heap_engine {
+    CAIRN_HEAP_SLAB,     /* size classes, caches for each CPU; the default */
+    CAIRN_HEAP_FIRSTFIT, /* pages and segments, the lowest that fits */
+    CAIRN_HEAP_ENGINE_COUNT
+};
+
+enum cairn_heap_level {
+    CAIRN_HEAP_FAST,    /* pointers are believed */
+    CAIRN_HEAP_CHECKED, /* double, foreign and interior frees are noticed */
+    CAIRN_HEAP_DEBUG,   /* red zones, poison, quarantine, call sites */
+    CAIRN_HEAP_LEVEL_COUNT
+};
+
+/* ---- Where pages come from ----------------------------------------------- */
+
+struct cairn_heap_pages {
+    size_t count;   /* pages, at least 1, contiguous to whoever uses them */
+    size_t align;   /* the first address is a multiple of so many pages; a
+                       power of two */
+    unsigned flags; /* CAIRN_HEAP_RESERVE, others are to be ignored */
+    bool is_zero;   /* out: all bytes are known to be zero */
+};
+
+struct cairn_heap_source {
+    /*
+     * Returns the first page; NULL: there are none.  Called with interrupts as
+     * the heap's caller has them, and no lock of the heap held.
+     */
+    void *(*alloc)(void *context, struct cairn_heap_pages *request);
+    /* Takes back exactly what alloc has returned, or resize has made of it. */
+    void (*free)(void *context, void *start, size_t count);
+    /*
+     * Make `from` pages `to` pages without moving them.  False: nothing has
+     * changed.  May be NULL.
+     */
+    bool (*resize)(void *context, void *start, size_t from, size_t to);
+    void *context;
+    uintptr_t start; /* all pages lie in [start, end); the heap's directory */
+    uintptr_t end;   /* takes a pointer for each 2 MiB of it */
+};
+
+/* Frames as pages. */
+struct cairn_heap_frames {
+    struct cairn_frames *frames;
+    uintptr_t offset; /* virtual less physical addresses */
+};
+
+/*
+ * The frame allocator as a source, through the platform's window, which is
+ * linear.  Frames get CAIRN_OWNER_HEAP; those that the window does not reach
+ * are not used.
+ *
+ *   storage  kept as long as the source is used
+ *
+ * Returns  CAIRN_OK; CAIRN_NOT_REACHABLE: the window does not reach the lowest
+ *          frame; CAIRN_NO_MEMORY: the allocator is not started.
+ */
+CAIRN_MUST_CHECK enum cairn_status
+cairn_heap_source_frames(struct cairn_heap_frames *storage,
+                         struct cairn_frames *frames,
+                         struct cairn_heap_source *out);
+
+/* ---- The heap ------------------------------------------------------------ */
+
+struct cairn_heap_config {
+    enum cairn_heap_engine engine;
+    enum cairn_heap_level level;
+    enum cairn_misuse misuse;
+    unsigned cpu_count;  /* CPUs 0 .. cpu_count - 1 may call; 0: all that can
+                             ever run */
+    bool is_zero_null;   /* a request for 0 bytes gets NULL; else a block */
+    bool starts_retired; /* no CPU uses the heap before it is resumed */
+    size_t keep_bytes;   /* of freed large blocks, that a CPU may keep */
+    struct cairn_heap_source source; /* copied */
+};
+
+/* slab, checked, status, all CPUs, keeps 2 MiB; no source. */
+struct cairn_heap_config cairn_heap_config_default(void);
+
+struct cairn__slab;
+struct cairn__heap_cpu;
+struct cairn__heap_leaf;
+struct cairn__heap_engine;
+
+#define CAIRN_HEAP_CLASSES    64 /* one of them is none */
+#define CAIRN_HEAP_SLAB_KINDS 7
+
+/* Private, here so that hosts can store it. */
+struct cairn_heap {
+    struct cairn__heap_leaf **directory; /* constant; entries: atomic */
+    uintptr_t mask;                      /* constant: entries of it, less one */
+    struct cairn__heap_cpu *cpus;        /* constant: one for each CPU */
+    /* Constant: where the bin is for a size in units of 16 bytes. */
+    uint16_t bins[CAIRN_HEAP_SMALL_MAX / CAIRN_HEAP_ALIGN + 1];
+    bool is_direct; /* constant: blocks come out of bins */
+    const struct cairn__heap_engine *engine; /* constant */
+    struct cairn_heap_config config;         /* constant */
+    struct cairn_lock lock __attribute__((aligned(64)));
+    struct cairn__slab *unused[CAIRN_HEAP_SLAB_KINDS]; /* [lock] descriptors */
+    unsigned retired_count; /* [lock] CPUs that others may take from; atomic */
+    size_t meta_pages;      /* atomic: descriptors, leaves, all that is below */
+    size_t source_pages;    /* atomic: taken from the source */
+};
+
+/*
+ * Start a heap.
+ *
+ *   heap    zero-filled before the first call
+ *   config  copied
+ *
+ * Returns  CAIRN_OK; CAIRN_IN_USE: a second call; CAIRN_NO_MEMORY: the source
+ *          has no pages for the heap's own structures; CAIRN_BAD_ARGUMENT.
+ * Context  one CPU, before others use the heap.
+ */
+CAIRN_MUST_CHECK enum cairn_status
+cairn_heap_init(struct cairn_heap *heap,
+                const struct cairn_heap_config *config);
+
+/*
+ * Allocate `size` bytes.
+ *
+ *   flags  any of CAIRN_HEAP_*
+ *
+ * Returns  the block's first byte; NULL: no memory, or size is 0 and the
+ *          configuration wants that.
+ * Cost     small, common path: interrupts off, no lock, no atomic operation;
+ *          every 16 to 64 calls a refill; clearing comes on top.
+ */
+void *cairn_heap_alloc(struct cairn_heap *heap, size_t size, unsigned flags);
+
+/*
+ * The same, at a multiple of `align`, a power of two; NULL besides if it is
+ * none.
+ */
+void *cairn_heap_alloc_aligned(struct cairn_heap *heap, size_t size,
+                               size_t align, unsigned flags);
+
+/* Zeroed room for `count` things of `size` bytes; NULL if that overflows. */
+void *cairn_heap_calloc(struct cairn_heap *heap, size_t count, size_t size);
+
+/*
+ * Make a block `size` bytes, keeping what fits; it may move.
+ *
+ *   block  NULL: as cairn_heap_alloc
+ *   size   0: as cairn_heap_free, and NULL
+ *
+ * Returns  the block; NULL: no memory or no block, and it is as it was.
+ */
+void *cairn_heap_realloc(struct cairn_heap *heap, void *block, size_t size);
+
+/*
+ * Free a block; NULL is no block and fine.
+ *
+ * Returns  CAIRN_OK; if the level notices, CAIRN_DOUBLE_FREE: it is free;
+ *          CAIRN_NOT_FIRST: inside a block; CAIRN_NOT_MEMORY: not of this heap.
+ * Cost     as alloc.
+ */
+enum cairn_status cairn_heap_free(struct cairn_heap *heap, void *block);
+
+/*
+ * The same for a caller that knows the size it asked for.
+ *
+ * Returns  CAIRN_WRONG_SIZE besides: a block of that size would be of another
+ *          class; nothing has changed.
+ */
+enum cairn_status cairn_heap_free_sized(struct cairn_heap *heap, void *block,
+                                        size_t size);
+
+/* Bytes that a block really has, at least those asked for; 0: no block. */
+size_t cairn_heap_usable_size(const struct cairn_heap *heap, const void *block);
+
+/*
+ * Allocate up to `count` blocks of one size.  Returns how many are in `out`.
+ */
+size_t cairn_heap_alloc_many(struct cairn_heap *heap, size_t size, size_t count,
+                             void **out);
+
+/* Free them; what is no block is skipped.  Returns how many were freed. */
+size_t cairn_heap_free_many(struct cairn_heap *heap, void **blocks,
+                            size_t count);
+
+/*
+ * Give back what this CPU keeps: its caches, and the pages of which nothing is
+ * in use.
+ */
+void cairn_heap_drain(struct cairn_heap *heap);
+
+/*
+ * CPU `cpu` will not run for a while: what it keeps is given back, and what it
+ * owns can be had by others.  cairn_heap_resume_cpu ends that, before it uses
+ * the heap again.
+ *
+ * Context  nobody is that CPU meanwhile.
+ */
+void cairn_heap_retire_cpu(struct cairn_heap *heap, unsigned cpu);
+void cairn_heap_resume_cpu(struct cairn_heap *heap, unsigned cpu);
+
+/* ---- Questions ----------------------------------------------------------- */
+
+struct cairn_heap_stats {
+    size_t live_blocks;  /* allocated and not freed */
+    size_t live_bytes;   /* of these, in whole blocks */
+    size_t kept_bytes;   /* free, in caches of CPUs and in slabs */
+    size_t meta_bytes;   /* directory, descriptors, caches */
+    size_t source_bytes; /* all pages that the heap has */
+};
+
+/*
+ * Count.
+ *
+ * Context  true if nobody allocates or frees meanwhile.
+ * Cost     linear in what the heap has.
+ */
+void cairn_heap_stats(struct cairn_heap *heap, struct cairn_heap_stats *out);
+
+/* A block, or a slab of them, as a walk shows it. */
+struct cairn_heap_block {
+    void *start;
+    size_t bytes;
+    bool is_free;
+};
+
+/*
+ * Show every block, in order of addresses, until `visit` says false.
+ *
+ * Context  nobody allocates or frees meanwhile.
+ */
+void cairn_heap_walk(struct cairn_heap *heap,
+                     bool (*visit)(void *context,
+                                   const struct cairn_heap_block *block),
+                     void *context);
+
+/*
+ * Check the heap's invariants (numbered in the engine's file).
+ *
+ * Returns  0, or the number of the first that does not hold.
+ * Context  nobody allocates or frees meanwhile.
+ */
+unsigned cairn_heap_check(struct cairn_heap *heap);
+
+CAIRN_END_DECLS
+
+#endif

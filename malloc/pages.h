@@ -1,0 +1,16 @@
+/*
+ * malloc/pages.h - the process's memory as frames, and these as pages.
+ */
+#ifndef MALLOC_PAGES_H
+#define MALLOC_PAGES_H
+
+#include <cairn/heap.h>
+
+/* Reserve the process's memory and describe it; false: there is none. */
+bool pages_init(struct cairn_heap_source *out);
+
+/* Around a fork. */
+void pages_lock(void);
+void pages_unlock(void);
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * heap/classes.c - size classes: which, how large, how many at once.
+ *
+ * WHY    Four classes to a power of two waste at most a fifth of a block, and
+ *        a tenth of it on average if all sizes are alike frequent.  Half as
+ *        many would waste twice that; twice as many would have twice the
+ *        slabs of which only a part is in use.
+ */
+#include "heap/slab.h"
+
+#define FINE_STEP      16u  /* bytes */
+#define FINE_MAX       128u /* classes in steps of FINE_STEP up to here */
+#define FINE_COUNT     (FINE_MAX / FINE_STEP)
+#define FINE_SHIFT     7u /* FINE_MAX == 1 << FINE_SHIFT */
+#define FINE_PAGES     8u
+#define PAGES_SHIFT    3u   /* FINE_PAGES == 1 << PAGES_SHIFT */
+#define WASTE_SHARE    16u  /* of a slab, at the end */
+#define FIRST_BLOCKS   4u   /* at least, in a class's first slab */
+#define LARGEST_BLOCKS 512u /* more are not worth more pages */
+
+static size_t size_of_step(unsigned step, unsigned shift)
+{
+    return (size_t)(5 + step % 4) << (shift + step / 4 - 2);
+}
+
+unsigned cairn__class_of_small(size_t size)
+{
+    if (size <= FINE_MAX)
+        return (unsigned)((size + FINE_STEP - 1) / FINE_STEP);
+    return 1 + FINE_COUNT + cairn__class_step(size, FINE_SHIFT);
+}
+
+static size_t pages_of(unsigned number)
+{
+    unsigned nth = number - CAIRN__CLASS_LARGE;
+
+    if (nth < FINE_PAGES)
+        return nth + 1;
+    return size_of_step(nth - FINE_PAGES, PAGES_SHIFT);
+}
+
+size_t cairn__class_bytes(unsigned number)
+{
+    if (number >= CAIRN__CLASS_LARGE)
+        return pages_of(number) * CAIRN__PAGE;
+    if (number <= FINE_COUNT)
+        return number * FINE_STEP;
+    return size_of_step(number - 1 - FINE_COUNT, FINE_SHIFT);
+}
+
+unsigned cairn__class_limit(unsigned number)
+{
+    size_t bytes = cairn__class_bytes(number);
+
+    if (number == CAIRN__CLASS_NONE)
+        return 0;
+    if (bytes <= 1024)
+        return 16;
+    if (bytes <= 8 * CAIRN__PAGE)
+        return 8;
+    return bytes <= 64 * CAIRN__PAGE ? 4 : 2;
+}
+
+/* Is a slab of that many pages good for blocks of so many bytes? */
+static bool is_tidy(size_t pages, size_t bytes)
+{
+    size_t whole = pages * CAIRN__PAGE;
+
+    return whole / bytes >= FIRST_BLOCKS &&
+           whole % bytes <= whole / WASTE_SHARE;
+}
+
+unsigned cairn__class_pages(unsigned number, size_t slabs)
+{
+    size_t bytes = cairn__class_bytes(number);
+    unsigned pages = 1;
+
+    while (!is_tidy(pages, bytes))
+        pages *= 2;
+    while (slabs > 0 && pages < CAIRN__SLAB_PAGES_MAX &&
+           pages * CAIRN__PAGE / bytes < LARGEST_BLOCKS) {
+        pages *= 2;
+        slabs /= 2;
+    }
+    return pages;
+}
