@@ -96,13 +96,14 @@ static void look_at_own(uint64_t address, struct cairn_fault_report *report)
 void fault_explain(const struct cairn_fault *fault,
                    struct cairn_fault_report *report)
 {
-    static struct cairn_areas *const sets[] = {&kernel.stack_areas,
-                                               &kernel.areas, NULL};
+    /* Of what both know, the second tells: stacks may lie in the areas. */
+    static struct cairn_areas *const sets[] = {&kernel.areas,
+                                               &kernel.stack_areas, NULL};
 
     cairn_fault_explain(cpu_paging_mode(), cairn_phys_make(insn_read_cr3()),
                         fault, kernel.stacks.areas != NULL ? sets : NULL,
                         report);
-    if (report->is_unsure && !report->has_area)
+    if (report->is_unsure)
         look_at_own(fault->address.value, report);
 }
 

@@ -106,9 +106,10 @@ CAIRN_TEST(F13_live_a_handle_over_what_is_in_use)
     CHECK_EQ(after.reserved_ranges, before.reserved_ranges);
     CHECK_EQ(cairn_area_forget(handle), CAIRN_OK);
     CHECK_EQ(cairn_area_adopt(
-                 all, cairn_span_make(kernel.space.half.start.value, CAIRN_GIB),
-                 PAGE, "", &handle),
-             kernel.window.limit >= CAIRN_GIB || kernel.system != NULL
+                 all, cairn_span_make(kernel.window_base, CAIRN_GIB), PAGE, "",
+                 &handle),
+             cairn_layout_find(&kernel.layout, "window")->span.bytes >=
+                     CAIRN_GIB
                  ? CAIRN_OK
                  : CAIRN_NOT_FOUND);
 }

@@ -69,7 +69,8 @@ CAIRN_TEST(F16_live_the_kernels_space)
                            cairn_va_make(kernel.window_base), &info));
     if (kernel.system == NULL) /* some have something there */
         CHECK(!cairn_areas_find(&kernel.space.areas,
-                                cairn_va_make(kernel_virtual_base() - 1),
+                                cairn_va_make(kernel_virtual_base() -
+                                              kernel.margin_below - 1),
                                 &info));
 }
 
