@@ -89,8 +89,8 @@ static void add_window(void)
         uint64_t start = device.range.start.value;
         uint64_t bytes = cairn_phys_range_bytes(device.range);
         uint64_t end = start < limit ? start : limit;
-        struct cairn_audit_area area = named(device.name, base + start, bytes,
-                                             CAIRN_AUDIT_WANT_RIGHTS);
+        struct cairn_audit_area area =
+            named(device.name, base + start, bytes, CAIRN_AUDIT_WANT_RIGHTS);
 
         if (bytes == 0)
             continue;

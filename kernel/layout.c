@@ -128,8 +128,7 @@ static void add_devices(void)
     for (unsigned i = 0; i < WINDOWS_DEVICES; i++) {
         struct windows_device device = windows_device(i);
 
-        add_or_check(device.name,
-                     kernel.window.base + device.range.start.value,
+        add_or_check(device.name, kernel.window.base + device.range.start.value,
                      kernel.window.base + device.range.end.value);
     }
 }

@@ -68,10 +68,10 @@ CAIRN_TEST(F16_live_the_kernels_space)
     CHECK(cairn_areas_find(&kernel.space.areas,
                            cairn_va_make(kernel.window_base), &info));
     if (kernel.system == NULL) /* some have something there */
-        CHECK(!cairn_areas_find(&kernel.space.areas,
-                                cairn_va_make(kernel_virtual_base() -
-                                              kernel.margin_below - 1),
-                                &info));
+        CHECK(!cairn_areas_find(
+            &kernel.space.areas,
+            cairn_va_make(kernel_virtual_base() - kernel.margin_below - 1),
+            &info));
 }
 
 CAIRN_TEST(F16_F20_live_the_same_address_in_two_spaces)
