@@ -135,7 +135,7 @@ def run_reclaim(report):
     """On each way to boot: frames add up, and what was there faults."""
     probes = "; ".join(f"probe read {address}" for address in GONE)
     command = f"audit; {probes}; reclaim all; {probes}; audit; frames check"
-    for way in cairnqemu.BOOTS:
-        result = report.boot(boot=way, args="identity=keep heap=keep", cmd=command)
+    for way, layout in (*((way, "") for way in cairnqemu.BOOTS), ("pvh", " layout=theseus")):
+        result = report.boot(boot=way, args="identity=keep heap=keep" + layout, cmd=command)
         why = reclaim_trouble(result, way)
-        report.case(f"A14_F4_{way}", not why, why)
+        report.case(f"A14_F4_{way}{layout}", not why, why)
