@@ -178,12 +178,14 @@ static void add_temporary(void)
 {
     const struct cairn_layout_range *identity =
         cairn_layout_find(&kernel.layout, "identity");
+    uint64_t room = identity != NULL ? identity->span.bytes : 0;
 
     temporary_choose(kernel.identity_option != TEMPORARY_NEVER,
                      kernel.heap_option != TEMPORARY_NEVER);
     /* A system that has one leaves out what does not fit: a screen. */
-    if (identity != NULL && kernel.identity_bytes > identity->span.bytes)
-        kernel.identity_bytes = identity->span.bytes;
+    if (kernel.identity_bytes > room &&
+        kernel_image_range().end.value <= room && kernel.heap.end.value <= room)
+        kernel.identity_bytes = room;
     add_or_check("identity", 0, kernel.identity_bytes);
     add_or_check("temporary heap", KERNEL_TEMPORARY_HEAP,
                  KERNEL_TEMPORARY_HEAP + kernel.heap_bytes);
