@@ -17,6 +17,7 @@
 #include "heap/engine.h"
 #include "heap/slab.h"
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -258,11 +259,6 @@ EXPORT void *pvalloc(size_t size)
 EXPORT size_t malloc_usable_size(void *block)
 {
     return block == NULL ? 0 : cairn_heap_usable_size(&heap, block);
-}
-
-EXPORT void cfree(void *block)
-{
-    free(block);
 }
 
 EXPORT int malloc_trim(size_t pad)
