@@ -25,6 +25,8 @@
 #define EXPORT __attribute__((visibility("default")))
 #define FAST   __builtin_expect
 
+#define SMALL_BYTES CAIRN_HEAP_SMALL_LIMIT
+
 /* Until the heap is started, every address leads nowhere. */
 static struct cairn__heap_leaf *no_leaf;
 static struct cairn_heap heap = {.directory = &no_leaf};
@@ -78,6 +80,7 @@ static void start(void)
     const char *level = getenv("CAIRN_MALLOC_LEVEL");
 
     config.starts_retired = true;
+    config.small_bytes = SMALL_BYTES;
     if (level != NULL && level[0] >= '0' && level[0] <= '2')
         config.level = (enum cairn_heap_level)(level[0] - '0');
     if (!pages_init(&config.source) ||
@@ -159,7 +162,7 @@ EXPORT void *malloc(size_t size)
 {
     uintptr_t block;
 
-    if (FAST(size > CAIRN_HEAP_SMALL_MAX, 0))
+    if (FAST(size > SMALL_BYTES, 0))
         return alloc_large(size);
     block = cairn__bin_take(cairn__bin_at(
         self, heap.bins[(size + CAIRN_HEAP_ALIGN - 1) / CAIRN_HEAP_ALIGN]));
@@ -181,7 +184,7 @@ EXPORT void *calloc(size_t count, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    if (bytes > CAIRN_HEAP_SMALL_MAX)
+    if (bytes > SMALL_BYTES)
         return alloc_slow(bytes, CAIRN_HEAP_ZEROED);
     block = malloc(bytes);
     return block == NULL ? NULL : memset(block, 0, bytes);

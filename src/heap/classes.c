@@ -75,7 +75,7 @@ unsigned cairn__class_pages(unsigned number, size_t slabs)
     size_t bytes = cairn__class_bytes(number);
     unsigned pages = 1;
 
-    while (!is_tidy(pages, bytes))
+    while (pages < CAIRN__SLAB_PAGES_MAX && !is_tidy(pages, bytes))
         pages *= 2;
     while (slabs > 0 && pages < CAIRN__SLAB_PAGES_MAX &&
            pages * CAIRN__PAGE / bytes < LARGEST_BLOCKS) {
