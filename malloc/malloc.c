@@ -26,6 +26,7 @@
 #define FAST   __builtin_expect
 
 #define SMALL_BYTES CAIRN_HEAP_SMALL_LIMIT
+#define KEEP_BYTES  ((size_t)1 << 20)
 
 /* Until the heap is started, every address leads nowhere. */
 static struct cairn__heap_leaf *no_leaf;
@@ -81,6 +82,7 @@ static void start(void)
 
     config.starts_retired = true;
     config.small_bytes = SMALL_BYTES;
+    config.keep_bytes = KEEP_BYTES;
     if (level != NULL && level[0] >= '0' && level[0] <= '2')
         config.level = (enum cairn_heap_level)(level[0] - '0');
     if (!pages_init(&config.source) ||
