@@ -16,7 +16,7 @@
 #define PAGES_SHIFT    3u   /* FINE_PAGES == 1 << PAGES_SHIFT */
 #define WASTE_SHARE    16u  /* of a slab, at the end */
 #define FIRST_BLOCKS   4u   /* at least, in a class's first slab */
-#define LARGEST_BLOCKS 512u /* more are not worth more pages */
+#define LARGEST_BLOCKS 1024u /* more are not worth more pages */
 
 static size_t size_of_step(unsigned step, unsigned shift)
 {
