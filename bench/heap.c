@@ -47,7 +47,15 @@
 #define MEAN       1.05 /* nor all of them on average */
 #define RATIOS_MAX 64
 
-enum { CAIRN, CAIRN_0, MIMALLOC, TCMALLOC, JEMALLOC, GLIBC, SUBJECTS };
+enum {
+    CAIRN,
+    CAIRN_0,
+    MIMALLOC,
+    TCMALLOC,
+    JEMALLOC,
+    GLIBC,
+    SUBJECTS
+};
 
 struct subject {
     const char *name;
@@ -129,8 +137,7 @@ static void load_all(void)
     load_cairn(CAIRN, "cairn", path, "1");
     load_cairn(CAIRN_0, "cairn-0", copy, "0");
     load(&subjects[MIMALLOC], "mimalloc", LIBRARIES "libmimalloc.so.2");
-    load(&subjects[TCMALLOC], "tcmalloc",
-         LIBRARIES "libtcmalloc_minimal.so.4");
+    load(&subjects[TCMALLOC], "tcmalloc", LIBRARIES "libtcmalloc_minimal.so.4");
     load(&subjects[JEMALLOC], "jemalloc", LIBRARIES "libjemalloc.so.2");
     load(&subjects[GLIBC], "glibc", LIBRARIES "libc.so.6");
 }
@@ -387,8 +394,8 @@ static void across_slice(void *what, double *values)
     ring.put = 0;
     ring.got = 0;
     bench_both(across, what, elapsed);
-    values[0] = (elapsed[0] > elapsed[1] ? elapsed[0] : elapsed[1]) /
-                (double)ACROSS;
+    values[0] =
+        (elapsed[0] > elapsed[1] ? elapsed[0] : elapsed[1]) / (double)ACROSS;
 }
 
 static void pairs_on_both(unsigned thread, void *what)
