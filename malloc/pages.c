@@ -22,6 +22,7 @@
 #include "malloc/pages.h"
 
 #include "malloc/host.h"
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -32,8 +33,8 @@
 #define MAP_RANGES   8
 #define WORD_PAGES   64
 #define BLOCK_PAGES  16 /* more are a run */
-#define DIRTY_LEAST ((size_t)512)
-#define DIRTY_NS ((uint64_t)10 * 1000 * 1000)
+#define DIRTY_LEAST  ((size_t)512)
+#define DIRTY_NS     ((uint64_t)10 * 1000 * 1000)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct cairn_memory_range storage[MAP_RANGES];
@@ -121,6 +122,8 @@ static void purge_word(size_t nth)
 
 static void purge(void)
 {
+    int before = errno;
+
     for (size_t i = dirty_first; i < dirty_end; i++) {
         if (dirty[i] != 0)
             purge_word(i);
@@ -129,6 +132,7 @@ static void purge(void)
     dirty_low = 0;
     dirty_first = SIZE_MAX;
     dirty_end = 0;
+    errno = before;
 }
 
 static uint64_t now_ns(void)
@@ -235,6 +239,17 @@ static void give(void *context, void *start, size_t count)
     under.free(context, start, count);
     note_freed(page_of(start), count);
     pages_unlock();
+}
+
+bool pages_trim(void)
+{
+    bool were_there;
+
+    pages_lock();
+    were_there = dirty_count != 0;
+    purge();
+    pages_unlock();
+    return were_there;
 }
 
 /* ---- Start --------------------------------------------------------------- */
