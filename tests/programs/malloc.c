@@ -319,7 +319,7 @@ static void forks(void)
 
     for (unsigned i = 0; i < 8; i++)
         CHECK(pthread_create(&threads[i], NULL, busy, NULL) == 0);
-    for (unsigned i = 0; i < 100; i++) {
+    for (unsigned i = 0; i < 20; i++) {
         pid_t child = fork();
 
         if (child == 0)
