@@ -246,8 +246,8 @@ static double median(const double *values, unsigned count)
  * How the two compare, as the median over the rounds: a machine that is slow
  * for a while is so for both.
  */
-static double median_ratio(const struct bench_contender *one,
-                           const struct bench_contender *other, size_t value)
+double bench_ratio(const struct bench_contender *one,
+                   const struct bench_contender *other, size_t value)
 {
     double ratios[BENCH_ROUNDS_MAX];
 
@@ -396,7 +396,7 @@ void bench_report_ratio(const char *name, size_t value,
         .name = name,
         .value = one->medians[value],
         .unit = "ns",
-        .ratio = median_ratio(one, other, value),
+        .ratio = bench_ratio(one, other, value),
         .to = other->name,
         .kind = isnan(bar) ? BENCH_NO_BAR : BENCH_AT_MOST,
         .bar = bar,

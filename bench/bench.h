@@ -153,6 +153,10 @@ void bench_report_ratio(const char *name, size_t value,
                         const struct bench_contender *one,
                         const struct bench_contender *other, double bar);
 
+/* The median of the rounds' ratios of that value. */
+double bench_ratio(const struct bench_contender *one,
+                   const struct bench_contender *other, size_t value);
+
 /* Does the user want to see more than what is judged? */
 bool bench_has_details(void);
 

@@ -7,8 +7,29 @@
  *        empty bins that are nobody's; the first call that finds them empty
  *        gives it its own.
  *
- * LEVEL  CAIRN_MALLOC_LEVEL=0|1|2 in the environment (default 1).
+ * START  By the first call, whoever makes it: the program may allocate before
+ *        any constructor has run.  What is asked of the C library then may
+ *        allocate too, and is asked when the heap already works.
+ *
+ * FORK   The child has what the thread had that forked.  What other threads
+ *        had of their own may be in the middle of a change, and is left alone:
+ *        their numbers stay taken, their free blocks are lost to the child.
+ *
+ * LEVEL  CAIRN_MALLOC_LEVEL=0|1|2 in the environment (default 1); a program
+ *        with more rights than its caller does not look.
+ *
+ * FAILS  No memory: NULL and ENOMEM.  A pointer that cannot be freed: a line
+ *        that says why, and abort().
+ *
+ * TESTS  tests/programs/malloc.c, and whole programs: tools/bench-programs;
+ *        ./test --stage programs; make bench B=heap
+ *
+ * NOT    mallopt, mallinfo and malloc_stats stay the C library's, and know
+ *        nothing of this heap.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include "malloc/host.h"
 #include "malloc/pages.h"
 
@@ -17,12 +38,16 @@
 #include "heap/engine.h"
 #include "heap/slab.h"
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define EXPORT __attribute__((visibility("default")))
 #define FAST   __builtin_expect
+
+#define SMALL_BYTES CAIRN_HEAP_SMALL_LIMIT
+#define KEEP_BYTES  ((size_t)1 << 20)
 
 /* Until the heap is started, every address leads nowhere. */
 static struct cairn__heap_leaf *no_leaf;
@@ -74,9 +99,11 @@ static void after_fork(void)
 static void start(void)
 {
     struct cairn_heap_config config = cairn_heap_config_default();
-    const char *level = getenv("CAIRN_MALLOC_LEVEL");
+    const char *level = secure_getenv("CAIRN_MALLOC_LEVEL");
 
     config.starts_retired = true;
+    config.small_bytes = SMALL_BYTES;
+    config.keep_bytes = KEEP_BYTES;
     if (level != NULL && level[0] >= '0' && level[0] <= '2')
         config.level = (enum cairn_heap_level)(level[0] - '0');
     if (!pages_init(&config.source) ||
@@ -84,7 +111,15 @@ static void start(void)
         cairn_platform_panic("no memory to start with");
     cairn_heap_resume_cpu(&heap, HOST_SHARED_CPU);
     pthread_key_create(&end_of_thread, leave);
-    pthread_atfork(before_fork, after_fork, after_fork);
+}
+
+/* This may allocate, once; so the heap is started, and it is not done again. */
+static void watch_forks(void)
+{
+    static bool is_done;
+
+    if (!__atomic_exchange_n(&is_done, true, __ATOMIC_RELAXED))
+        pthread_atfork(before_fork, after_fork, after_fork);
 }
 
 /* The calling thread has bins of its own from now on, if there are any. */
@@ -101,6 +136,7 @@ static CAIRN_NOINLINE void join(void)
     cairn_heap_resume_cpu(&heap, host_cpu);
     self = &heap.cpus[host_cpu];
     pthread_setspecific(end_of_thread, self);
+    watch_forks();
 }
 
 /* ---- The rest of the ways ------------------------------------------------ */
@@ -158,7 +194,7 @@ EXPORT void *malloc(size_t size)
 {
     uintptr_t block;
 
-    if (FAST(size > CAIRN_HEAP_SMALL_MAX, 0))
+    if (FAST(size > SMALL_BYTES, 0))
         return alloc_large(size);
     block = cairn__bin_take(cairn__bin_at(
         self, heap.bins[(size + CAIRN_HEAP_ALIGN - 1) / CAIRN_HEAP_ALIGN]));
@@ -180,7 +216,7 @@ EXPORT void *calloc(size_t count, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    if (bytes > CAIRN_HEAP_SMALL_MAX)
+    if (bytes > SMALL_BYTES)
         return alloc_slow(bytes, CAIRN_HEAP_ZEROED);
     block = malloc(bytes);
     return block == NULL ? NULL : memset(block, 0, bytes);
@@ -251,8 +287,11 @@ EXPORT void *valloc(size_t size)
 
 EXPORT void *pvalloc(size_t size)
 {
-    return alloc_aligned(CAIRN_FRAME_SIZE,
-                         cairn__align_up(size, CAIRN_FRAME_SIZE));
+    size_t pages = size / CAIRN_FRAME_SIZE + (size % CAIRN_FRAME_SIZE != 0);
+
+    if (pages > SIZE_MAX / CAIRN_FRAME_SIZE)
+        pages = SIZE_MAX / CAIRN_FRAME_SIZE;
+    return alloc_aligned(CAIRN_FRAME_SIZE, pages * CAIRN_FRAME_SIZE);
 }
 
 EXPORT size_t malloc_usable_size(void *block)
@@ -260,14 +299,11 @@ EXPORT size_t malloc_usable_size(void *block)
     return block == NULL ? 0 : cairn_heap_usable_size(&heap, block);
 }
 
-EXPORT void cfree(void *block)
-{
-    free(block);
-}
-
 EXPORT int malloc_trim(size_t pad)
 {
     (void)pad;
+    if (self == &nothing)
+        join();
     cairn_heap_drain(&heap);
-    return 1;
+    return pages_trim() ? 1 : 0;
 }

@@ -3,9 +3,18 @@
  *
  * HOW    A large part of the address space is reserved at once, and is memory
  *        for Cairn's frame allocator; the system gives it memory when it is
- *        touched.  Pages that were freed are dirty: they still have memory.
- *        When there are too many of them, all go back to the system.  What is
- *        not dirty is known to be zero.
+ *        touched.  What is more than a slab is a run, which grows in place if
+ *        the frames behind it are free: no page tables are moved, as mremap
+ *        would, and no part of the address space is left behind.
+ *
+ * DIRTY  Pages that were freed still have memory: they are dirty.  What is not
+ *        dirty is known to be zero.  Dirty pages go back to the system, all at
+ *        once, when
+ *          - the process would grow beyond its peak while DIRTY_LEAST of them
+ *            lie unused, or
+ *          - so many of them have not been used again for DIRTY_NS.
+ *        So they never raise the peak by more than DIRTY_LEAST, and a block
+ *        that is freed and allocated over and over keeps its memory.
  *
  * LOCKS  One, around everything.  Who has it is CPU HOST_PAGES_CPU, the only
  *        one that the frame allocator knows.
@@ -13,17 +22,19 @@
 #include "malloc/pages.h"
 
 #include "malloc/host.h"
+#include <errno.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 #define REGION_BYTES ((size_t)256 << 30)
 #define REGION_LEAST ((size_t)1 << 30)
 #define MAP_RANGES   8
 #define WORD_PAGES   64
-/* So many dirty pages are kept, and a share of those in use besides. */
-#define DIRTY_LEAST ((size_t)8192)
-#define DIRTY_SHARE 8
+#define BLOCK_PAGES  16 /* more are a run */
+#define DIRTY_LEAST ((size_t)512)
+#define DIRTY_NS ((uint64_t)50 * 1000 * 1000)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct cairn_memory_range storage[MAP_RANGES];
@@ -36,7 +47,10 @@ static uint64_t *dirty;    /* a bit for each page of the region */
 static size_t dirty_first; /* words that may have bits */
 static size_t dirty_end;
 static size_t dirty_count;
+static size_t dirty_low;   /* the least of it since `judged_at` */
+static uint64_t judged_at; /* by the clock */
 static size_t used_count;
+static size_t used_peak;
 
 /* The number of the thread that has the lock. [lock] */
 static unsigned lock_cpu;
@@ -108,13 +122,55 @@ static void purge_word(size_t nth)
 
 static void purge(void)
 {
+    int before = errno;
+
     for (size_t i = dirty_first; i < dirty_end; i++) {
         if (dirty[i] != 0)
             purge_word(i);
     }
     dirty_count = 0;
+    dirty_low = 0;
     dirty_first = SIZE_MAX;
     dirty_end = 0;
+    errno = before;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* There are many dirty pages: have so many been there for long? */
+static void judge(void)
+{
+    uint64_t now = now_ns();
+
+    if (now - judged_at < DIRTY_NS)
+        return;
+    if (dirty_low > DIRTY_LEAST)
+        purge();
+    judged_at = now;
+    dirty_low = dirty_count;
+}
+
+/* Returns whether all of them are known to be zero. */
+static bool note_taken(size_t first, size_t count)
+{
+    size_t were = mark(first, count, false);
+
+    dirty_count -= were;
+    used_count += count;
+    if (dirty_count < dirty_low)
+        dirty_low = dirty_count;
+    if (were < count && dirty_count > DIRTY_LEAST &&
+        used_count + dirty_count > used_peak + DIRTY_LEAST)
+        purge();
+    if (used_count > used_peak)
+        used_peak = used_count;
+    return were == 0;
 }
 
 static void note_freed(size_t first, size_t count)
@@ -127,27 +183,54 @@ static void note_freed(size_t first, size_t count)
     if (end > dirty_end)
         dirty_end = end;
     used_count -= count;
-    if (dirty_count > DIRTY_LEAST + used_count / DIRTY_SHARE)
-        purge();
+    if (dirty_count > DIRTY_LEAST)
+        judge();
 }
 
 /* ---- The source ---------------------------------------------------------- */
 
+static void *take_run(const struct cairn_heap_pages *pages)
+{
+    struct cairn_run_request request = {.count = pages->count,
+                                        .align = pages->align,
+                                        .owner = CAIRN_OWNER_HEAP};
+    cairn_pfn first;
+
+    return cairn_frames_alloc_run(&frames, &request, &first) == CAIRN_OK
+               ? (void *)(uintptr_t)cairn_phys_of(first).value
+               : NULL;
+}
+
 static void *take(void *context, struct cairn_heap_pages *request)
 {
     void *start;
-    size_t were;
 
     pages_lock();
-    start = under.alloc(context, request);
-    if (start != NULL) {
-        were = mark(page_of(start), request->count, false);
-        dirty_count -= were;
-        used_count += request->count;
-        request->is_zero = were == 0;
-    }
+    start = request->count > BLOCK_PAGES ? take_run(request)
+                                         : under.alloc(context, request);
+    if (start != NULL)
+        request->is_zero = note_taken(page_of(start), request->count);
     pages_unlock();
     return start;
+}
+
+static bool resize(void *context, void *start, size_t from, size_t to)
+{
+    bool is_done;
+
+    (void)context;
+    if (from <= BLOCK_PAGES)
+        return false;
+    pages_lock();
+    is_done = cairn_frames_resize_run(
+                  &frames, cairn_pfn_make((uintptr_t)start / CAIRN_FRAME_SIZE),
+                  to) == CAIRN_OK;
+    if (is_done && to > from)
+        (void)note_taken(page_of(start) + from, to - from);
+    else if (is_done && to < from)
+        note_freed(page_of(start) + to, from - to);
+    pages_unlock();
+    return is_done;
 }
 
 static void give(void *context, void *start, size_t count)
@@ -156,6 +239,17 @@ static void give(void *context, void *start, size_t count)
     under.free(context, start, count);
     note_freed(page_of(start), count);
     pages_unlock();
+}
+
+bool pages_trim(void)
+{
+    bool were_there;
+
+    pages_lock();
+    were_there = dirty_count != 0;
+    purge();
+    pages_unlock();
+    return were_there;
 }
 
 /* ---- Start --------------------------------------------------------------- */
@@ -201,5 +295,6 @@ bool pages_init(struct cairn_heap_source *out)
     *out = under;
     out->alloc = take;
     out->free = give;
+    out->resize = resize;
     return true;
 }

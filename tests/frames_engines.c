@@ -214,6 +214,42 @@ CAIRN_TEST(C6_lowest_aligned_run)
     on_lowest(lowest_aligned);
 }
 
+/* A run grows into the frames behind it, if they are free, and shrinks. */
+static void resize(struct frames_build *build)
+{
+    struct cairn_frames *frames = &build->frames;
+    uint64_t total = on_free_frames(build);
+    uint64_t run = on_take_run(build, 37, 1);
+    uint64_t wall = on_take_run(build, 3, 1);
+    uint64_t block = on_take_block(build, 4);
+    cairn_pfn first = cairn_pfn_make(run);
+
+    CHECK_EQ(wall, run + 37);
+    CHECK_EQ(cairn_frames_resize_run(frames, first, 38), CAIRN_NO_MEMORY);
+    CHECK_EQ(cairn_frames_resize_run(frames, first, UINT64_MAX),
+             CAIRN_NO_MEMORY);
+    CHECK_EQ(cairn_frames_resize_run(frames, first, 0), CAIRN_BAD_ARGUMENT);
+    CHECK_EQ(cairn_frames_resize_run(frames, cairn_pfn_make(run + 1), 5),
+             CAIRN_NOT_FIRST);
+    CHECK_EQ(cairn_frames_resize_run(frames, cairn_pfn_make(block), 5),
+             CAIRN_WRONG_SIZE);
+    CHECK_EQ(on_give(build, wall), CAIRN_OK);
+    CHECK_EQ(cairn_frames_resize_run(frames, first, 40), CAIRN_OK);
+    CHECK_EQ(on_free_frames(build), total - 40 - 16);
+    CHECK_EQ(on_give(build, wall), CAIRN_NOT_FIRST);
+    CHECK_EQ(cairn_frames_resize_run(frames, first, 7), CAIRN_OK);
+    CHECK_EQ(on_free_frames(build), total - 7 - 16);
+    CHECK_EQ(cairn_frames_resize_run(frames, first, 7), CAIRN_OK);
+    CHECK_EQ(on_give(build, run), CAIRN_OK);
+    CHECK_EQ(on_give(build, block), CAIRN_OK);
+    CHECK_EQ(on_free_frames(build), total);
+}
+
+CAIRN_TEST(C5_a_run_can_be_resized)
+{
+    on_all(resize);
+}
+
 /* ---- C7, C8, C9 ---------------------------------------------------------- */
 
 static void by_base(struct frames_build *build)

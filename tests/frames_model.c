@@ -268,6 +268,47 @@ static const char *free_block(struct frames_model *model)
     return status == CAIRN_OK ? NULL : "a block cannot be freed";
 }
 
+/* The block is a run: make it longer or shorter. */
+static const char *resize_block(struct frames_model *model, uint32_t number)
+{
+    struct model_block block = model->blocks[number];
+    uint32_t to = 1 + pick(model, block.count + 40);
+    bool is_free =
+        to <= block.count ||
+        all_have(model, block.first + block.count, to - block.count, 0);
+    enum cairn_status status = cairn_frames_resize_run(
+        &model->build->frames, cairn_pfn_make(block.first), to);
+
+    if (status == CAIRN_NO_MEMORY)
+        return to > block.count &&
+                       (!is_free || model->build->config.has_magazines ||
+                        model->build->config.reserve_frames != 0)
+                   ? NULL
+                   : "a run cannot be resized";
+    if (status != CAIRN_OK || !is_free)
+        return "a run was resized wrongly";
+    fill(model, block.first, block.count, 0);
+    model->blocks[number].count = to;
+    fill(model, block.first, to, (uint16_t)(number + 1));
+    return NULL;
+}
+
+static const char *resize_run(struct frames_model *model)
+{
+    uint32_t number;
+
+    if (model->block_count == 0)
+        return NULL;
+    number = pick(model, model->block_count);
+    if (model->blocks[number].order == MODEL_RUN)
+        return resize_block(model, number);
+    return cairn_frames_resize_run(&model->build->frames,
+                                   cairn_pfn_make(model->blocks[number].first),
+                                   1 + pick(model, 40)) == CAIRN_WRONG_SIZE
+               ? NULL
+               : "a block was resized as a run";
+}
+
 /* Is that the answer to freeing a frame at which no block begins? */
 static bool is_refusal(const struct frames_model *model, uint64_t frame,
                        enum cairn_status status)
@@ -443,8 +484,10 @@ const char *frames_model_step(struct frames_model *model)
         return alloc_block(model);
     if (what < 50)
         return alloc_run(model);
-    if (what < 80)
+    if (what < 78)
         return free_block(model);
+    if (what < 80)
+        return resize_run(model);
     if (what < 88)
         return misuse(model);
     if (what < 93)

@@ -147,6 +147,15 @@ CAIRN_TEST(heap_random_calls_agree_with_a_model)
     run();
 }
 
+/* As malloc has it: blocks of several pages share slabs. */
+CAIRN_TEST(heap_random_calls_with_larger_classes_agree_with_a_model)
+{
+    heap_build_prepare(PAGES);
+    heap_build.config.small_bytes = CAIRN_HEAP_SMALL_LIMIT;
+    CHECK(heap_build_start());
+    run();
+}
+
 /* From time to time the source refuses everything for a while. */
 CAIRN_TEST(heap_random_refusals_lose_nothing)
 {

@@ -274,6 +274,22 @@ cairn_frames_alloc_run(struct cairn_frames *frames,
                        const struct cairn_run_request *request, cairn_pfn *out);
 
 /*
+ * Make the run that begins at `first` `count` frames long, where it is: frames
+ * right behind it are taken or given back.  New ones have any contents.
+ *
+ * Returns  CAIRN_OK; CAIRN_NO_MEMORY, they are not free, or not there;
+ *          CAIRN_WRONG_SIZE, a block begins there and no run;
+ *          CAIRN_BAD_ARGUMENT, count is 0; what cairn_frames_free returns.
+ *          But for CAIRN_OK, nothing has changed.
+ * Context  as all; nobody else may resize or free the run meanwhile.
+ * Cost     linear in the run's frames, one load each; then as
+ *          cairn_frames_alloc_run in a window as long as what is added.
+ */
+CAIRN_MUST_CHECK enum cairn_status
+cairn_frames_resize_run(struct cairn_frames *frames, cairn_pfn first,
+                        uint64_t count);
+
+/*
  * Free everything that was allocated in [first, first + count), however many
  * blocks and runs that was: all of it or, if a frame in there is not allocated
  * or a block reaches beyond the range, nothing.

@@ -2,10 +2,10 @@
  * cairn/heap.h - memory in bytes: allocate, resize, free.
  *
  * A heap hands out blocks of any size.  Small ones (up to CAIRN_HEAP_SMALL_MAX
- * bytes) share pages with others of their size class; larger ones are whole
- * pages, straight from where the heap's pages come from: a struct
- * cairn_heap_source, usually the frame allocator.  Every block begins at a
- * multiple of 16 bytes, those of a page and more at a page.
+ * bytes, unless the configuration says more) share pages with others of their
+ * size class; larger ones are whole pages, straight from where the heap's pages
+ * come from: a struct cairn_heap_source, usually the frame allocator.  Every
+ * block begins at a multiple of 16 bytes, a large one at a page.
  *
  * Units    bytes, unless a name says pages (of CAIRN_FRAME_SIZE).
  * Errors   No memory is a NULL and changes nothing.  What is wrong with a
@@ -25,9 +25,10 @@
 
 CAIRN_BEGIN_DECLS
 
-#define CAIRN_HEAP_ALIGN       16u   /* of every block */
-#define CAIRN_HEAP_SMALL_MAX   3584u /* a larger request gets whole pages */
-#define CAIRN_HEAP_LARGE_PAGES 1024u /* up to here, freed blocks are kept */
+#define CAIRN_HEAP_ALIGN       16u    /* of every block */
+#define CAIRN_HEAP_SMALL_MAX   3584u  /* a larger request gets whole pages */
+#define CAIRN_HEAP_SMALL_LIMIT 16384u /* as far as that can be raised */
+#define CAIRN_HEAP_LARGE_PAGES 1024u  /* up to here, freed blocks are kept */
 
 /* Flags of a request. */
 #define CAIRN_HEAP_ZEROED  0x1u /* the block's bytes are zero */
@@ -106,10 +107,12 @@ struct cairn_heap_config {
     bool is_zero_null;   /* a request for 0 bytes gets NULL; else a block */
     bool starts_retired; /* no CPU uses the heap before it is resumed */
     size_t keep_bytes;   /* of freed large blocks, that a CPU may keep */
+    size_t small_bytes;  /* larger requests get whole pages; one of the classes,
+                            CAIRN_HEAP_SMALL_MAX .. CAIRN_HEAP_SMALL_LIMIT */
     struct cairn_heap_source source; /* copied */
 };
 
-/* slab, checked, status, all CPUs, keeps 2 MiB; no source. */
+/* slab, checked, status, all CPUs, keeps 2 MiB, SMALL_MAX; no source. */
 struct cairn_heap_config cairn_heap_config_default(void);
 
 struct cairn__slab;
@@ -117,8 +120,8 @@ struct cairn__heap_cpu;
 struct cairn__heap_leaf;
 struct cairn__heap_engine;
 
-#define CAIRN_HEAP_CLASSES    64 /* one of them is none */
-#define CAIRN_HEAP_SLAB_KINDS 7
+#define CAIRN_HEAP_CLASSES    73 /* one of them is none */
+#define CAIRN_HEAP_SLAB_KINDS 32
 
 /* Private, here so that hosts can store it. */
 struct cairn_heap {
@@ -126,7 +129,7 @@ struct cairn_heap {
     uintptr_t mask;                      /* constant: entries of it, less one */
     struct cairn__heap_cpu *cpus;        /* constant: one for each CPU */
     /* Constant: where the bin is for a size in units of 16 bytes. */
-    uint16_t bins[CAIRN_HEAP_SMALL_MAX / CAIRN_HEAP_ALIGN + 1];
+    uint16_t bins[CAIRN_HEAP_SMALL_LIMIT / CAIRN_HEAP_ALIGN + 1];
     bool is_direct; /* constant: blocks come out of bins */
     const struct cairn__heap_engine *engine; /* constant */
     struct cairn_heap_config config;         /* constant */

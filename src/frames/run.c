@@ -171,6 +171,74 @@ void cairn__run_give(struct cairn_frames *frames, cairn_pfn first,
     cairn__lock_release(&frames->lock, state);
 }
 
+/* ---- Resize -------------------------------------------------------------- */
+
+/* `count` frames from `first` on, and no others. */
+static bool take_exactly(struct cairn_frames *frames, cairn_pfn first,
+                         uint64_t count)
+{
+    struct cairn__pfn_range window = {first.value, first.value + count};
+    unsigned long state;
+    cairn_pfn got;
+    bool taken;
+
+    if (count > NO_LIMIT || window.end > NO_LIMIT)
+        return false;
+    state = cairn__lock_acquire(&frames->lock);
+    taken = cairn__frames_spare(frames, 0) >= count &&
+            frames->engine->take_run(frames, count, 1, window, &got);
+    cairn__lock_release(&frames->lock, state);
+    cairn__assert(!taken || got.value == first.value);
+    return taken;
+}
+
+static void count_live(struct cairn_frames *frames, enum cairn_owner owner,
+                       uint64_t change)
+{
+    unsigned long state = cairn_platform_irq_save();
+
+    frames->cpus[cairn_platform_cpu()].live[owner] += change;
+    cairn_platform_irq_restore(state);
+}
+
+/* A run has `from` frames. */
+static enum cairn_status resize(struct cairn_frames *frames, cairn_pfn first,
+                                uint64_t from, uint64_t to)
+{
+    cairn_pfn end = {first.value + from};
+
+    if (to > from && !take_exactly(frames, end, to - from))
+        return CAIRN_NO_MEMORY;
+    for (; end.value < first.value + to; end.value++)
+        *cairn__frames_state(frames, end) = CAIRN__STATE_TAIL;
+    end.value = first.value + to;
+    if (to < from)
+        cairn__run_give(frames, end, from - to);
+    return CAIRN_OK;
+}
+
+enum cairn_status cairn_frames_resize_run(struct cairn_frames *frames,
+                                          cairn_pfn first, uint64_t count)
+{
+    struct cairn__head head = cairn__misuse_find(frames, first);
+    enum cairn_status status;
+    uint64_t from;
+
+    if (count == 0)
+        return CAIRN_BAD_ARGUMENT;
+    if (head.state == NULL)
+        return cairn__misuse(frames, first, head.status);
+    if ((*head.state & CAIRN__ORDER_MASK) != CAIRN_ORDER_RUN)
+        return cairn__misuse(frames, first, CAIRN_WRONG_SIZE);
+    from = cairn__run_length(frames, first);
+    status = resize(frames, first, from, count);
+    if (status == CAIRN_OK)
+        count_live(frames, cairn__state_owner_of(*head.state), count - from);
+    return status;
+}
+
+/* ---- Ranges -------------------------------------------------------------- */
+
 /* Frames of the allocation that `state` begins. */
 static uint64_t length_of(const struct cairn_frames *frames, cairn_pfn first,
                           uint8_t state)

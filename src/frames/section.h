@@ -241,6 +241,11 @@ static inline uint64_t cairn__frames_spare(const struct cairn_frames *frames,
     return frames->free_frames > kept ? frames->free_frames - kept : 0;
 }
 
+static inline enum cairn_owner cairn__state_owner_of(uint8_t state)
+{
+    return (enum cairn_owner)((state >> 5) - 1u);
+}
+
 static inline uint8_t cairn__state_of(enum cairn_owner owner, unsigned order)
 {
     return (uint8_t)(((unsigned)owner + 1) << 5 | order);

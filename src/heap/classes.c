@@ -8,15 +8,14 @@
  */
 #include "heap/slab.h"
 
-#define FINE_STEP      16u  /* bytes */
-#define FINE_MAX       128u /* classes in steps of FINE_STEP up to here */
-#define FINE_COUNT     (FINE_MAX / FINE_STEP)
-#define FINE_SHIFT     7u /* FINE_MAX == 1 << FINE_SHIFT */
-#define FINE_PAGES     8u
-#define PAGES_SHIFT    3u   /* FINE_PAGES == 1 << PAGES_SHIFT */
-#define WASTE_SHARE    16u  /* of a slab, at the end */
-#define FIRST_BLOCKS   4u   /* at least, in a class's first slab */
-#define LARGEST_BLOCKS 512u /* more are not worth more pages */
+#define FINE_STEP    16u  /* bytes */
+#define FINE_MAX     128u /* classes in steps of FINE_STEP up to here */
+#define FINE_COUNT   (FINE_MAX / FINE_STEP)
+#define FINE_SHIFT   7u /* FINE_MAX == 1 << FINE_SHIFT */
+#define FINE_PAGES   8u
+#define PAGES_SHIFT  3u  /* FINE_PAGES == 1 << PAGES_SHIFT */
+#define WASTE_SHARE  16u /* of a slab, at the end */
+#define FIRST_BLOCKS 4u  /* at least, in a class's first slab */
 
 static size_t size_of_step(unsigned step, unsigned shift)
 {
@@ -75,10 +74,10 @@ unsigned cairn__class_pages(unsigned number, size_t slabs)
     size_t bytes = cairn__class_bytes(number);
     unsigned pages = 1;
 
-    while (!is_tidy(pages, bytes))
+    while (pages < CAIRN__SLAB_PAGES_MAX && !is_tidy(pages, bytes))
         pages *= 2;
     while (slabs > 0 && pages < CAIRN__SLAB_PAGES_MAX &&
-           pages * CAIRN__PAGE / bytes < LARGEST_BLOCKS) {
+           2 * pages * CAIRN__PAGE / bytes <= CAIRN__SLAB_BLOCKS_MAX) {
         pages *= 2;
         slabs /= 2;
     }

@@ -2,7 +2,7 @@
  * heap/directory.c - descriptors of slabs, and the way to them.
  *
  * HOW    Descriptors are cut out of whole pages and never given back.  They
- *        come in kinds: 1, 2, 4, ... words of free blocks.  One that is not in
+ *        come in kinds: 1, 2, 3, ... words of free blocks.  One that is not in
  *        use has no owner, no bit in its remote words, and may still stand in
  *        some CPU's list of slabs to look at; so `pending` survives reuse.
  *
@@ -28,17 +28,15 @@ struct cairn__slab cairn__slab_void = {.states = &void_state};
 
 static unsigned kind_of(size_t count)
 {
-    unsigned kind = 0;
+    unsigned kind = (unsigned)((count - 1) / CAIRN__WORD_BITS);
 
-    while (((size_t)CAIRN__WORD_BITS << kind) < count)
-        kind++;
     cairn__assert(kind < CAIRN_HEAP_SLAB_KINDS);
     return kind;
 }
 
 static size_t descriptor_bytes(unsigned kind)
 {
-    size_t words = (size_t)1 << kind;
+    size_t words = (size_t)kind + 1;
 
     return sizeof(struct cairn__slab) + 2 * words * sizeof(cairn__word) +
            words * CAIRN__WORD_BITS;

@@ -86,6 +86,7 @@ struct cairn_heap_config cairn_heap_config_default(void)
         .level = CAIRN_HEAP_CHECKED,
         .misuse = CAIRN_MISUSE_STATUS,
         .keep_bytes = KEEP_BYTES,
+        .small_bytes = CAIRN_HEAP_SMALL_MAX,
     };
 
     return config;
@@ -97,6 +98,8 @@ static bool is_valid(const struct cairn_heap_config *config)
            (unsigned)config->level < CAIRN_HEAP_LEVEL_COUNT &&
            config->cpu_count <= CAIRN_CPU_MAX && config->source.alloc != NULL &&
            config->source.free != NULL &&
+           config->small_bytes >= CAIRN_HEAP_SMALL_MAX &&
+           config->small_bytes <= CAIRN_HEAP_SMALL_LIMIT &&
            config->source.start < config->source.end &&
            cairn__is_aligned(config->source.start, CAIRN__PAGE) &&
            cairn__is_aligned(config->source.end, CAIRN__PAGE);
@@ -203,7 +206,7 @@ void *cairn_heap_alloc(struct cairn_heap *heap, size_t size, unsigned flags)
     unsigned bin;
     uintptr_t start;
 
-    if (__builtin_expect(size > CAIRN_HEAP_SMALL_MAX, 0))
+    if (__builtin_expect(size > heap->config.small_bytes, 0))
         return alloc_large(heap, size, flags);
     bin = heap->bins[(size + CAIRN_HEAP_ALIGN - 1) / CAIRN_HEAP_ALIGN];
     cpu = cairn__heap_enter(heap, &state);

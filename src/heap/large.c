@@ -194,7 +194,7 @@ bool cairn__large_resize(struct cairn_heap *heap, struct cairn__slab *slab,
     unsigned number;
     size_t pages = round_pages(cairn__heap_pages_of(size), &number);
 
-    if (size <= CAIRN_HEAP_SMALL_MAX)
+    if (size <= heap->config.small_bytes)
         return false;
     if (pages <= before && pages > before / 2)
         return true;

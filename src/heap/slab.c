@@ -398,14 +398,18 @@ static void *alloc_small(struct cairn_heap *heap, unsigned number,
  * The smallest class for blocks of that size and alignment, which is at most a
  * page; CAIRN__CLASS_LARGE: none is small.
  */
-static unsigned aligned_class(size_t size, size_t align)
+static unsigned aligned_class(const struct cairn_heap *heap, size_t size,
+                              size_t align)
 {
     unsigned number = cairn__class_of_small(size);
 
     while (number < CAIRN__CLASS_LARGE &&
            cairn__class_bytes(number) % align != 0)
         number++;
-    return number;
+    return number < CAIRN__CLASS_LARGE &&
+                   cairn__class_bytes(number) <= heap->config.small_bytes
+               ? number
+               : CAIRN__CLASS_LARGE;
 }
 
 static void *slab_alloc(struct cairn_heap *heap, size_t size, size_t align,
@@ -414,8 +418,8 @@ static void *slab_alloc(struct cairn_heap *heap, size_t size, size_t align,
     unsigned number = CAIRN__CLASS_LARGE;
     void *block;
 
-    if (size <= CAIRN_HEAP_SMALL_MAX && align <= CAIRN__PAGE)
-        number = aligned_class(size, align);
+    if (size <= heap->config.small_bytes && align <= CAIRN__PAGE)
+        number = aligned_class(heap, size, align);
     if (number == CAIRN__CLASS_LARGE)
         return cairn__large_alloc(heap, size, align, flags);
     block = alloc_small(heap, number, flags);
@@ -540,7 +544,7 @@ void cairn__slab_retire(struct cairn_heap *heap, struct cairn__heap_cpu *cpu)
 
 static enum cairn_status slab_init(struct cairn_heap *heap)
 {
-    for (unsigned i = 1; i <= CAIRN_HEAP_SMALL_MAX / CAIRN_HEAP_ALIGN; i++)
+    for (unsigned i = 1; i <= heap->config.small_bytes / CAIRN_HEAP_ALIGN; i++)
         heap->bins[i] = (uint16_t)(cairn__class_of_small(i * CAIRN_HEAP_ALIGN) *
                                    sizeof(struct cairn__bin));
     heap->is_direct = true;

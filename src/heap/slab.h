@@ -41,18 +41,19 @@
 /* ---- Classes ------------------------------------------------------------- */
 
 /*
- * Class 0 is none.  1 .. 27 are small: 16, 32, ... 128 bytes, then four steps
- * to each power of two.  28 .. 63 are large: 1, 2, ... 8 pages, then four.
+ * Class 0 is none.  1 .. 36 are small: 16, 32, ... 128 bytes, then four steps
+ * to each power of two, up to 16 KiB; config.small_bytes is the last in use.
+ * 37 .. 72 are large: 1, 2, ... 8 pages, then four steps.
  */
 #define CAIRN__CLASS_NONE  0u
-#define CAIRN__CLASS_LARGE 28u
+#define CAIRN__CLASS_LARGE 37u
 /* In a descriptor: pages of a block that no class is for. */
-#define CAIRN__CLASS_HUGE 64u
+#define CAIRN__CLASS_HUGE 73u
 
 #define CAIRN__SLAB_BLOCKS_MAX 1024u
 #define CAIRN__SLAB_PAGES_MAX  16u
 
-/* The class of `size` bytes, 1 .. CAIRN_HEAP_SMALL_MAX. */
+/* The class of `size` bytes, 1 .. CAIRN_HEAP_SMALL_LIMIT. */
 unsigned cairn__class_of_small(size_t size);
 
 /*
@@ -111,7 +112,7 @@ struct cairn__slab {
         size_t large_bytes;           /* large, constant */
     };
     uint8_t number;      /* constant: its class */
-    uint8_t kind;        /* constant for ever: 2^kind words, see directory.c */
+    uint8_t kind;        /* constant for ever: kind + 1 words, directory.c */
     uint8_t page_count;  /* constant; 0: large */
     uint8_t is_listed;   /* [owner] in its bin's list */
     uint16_t free_count; /* [owner] bits in words */
@@ -125,7 +126,7 @@ extern struct cairn__slab cairn__slab_void;
 /* Free words of a slab, and remote words. */
 static inline unsigned cairn__slab_words(const struct cairn__slab *slab)
 {
-    return 1u << slab->kind;
+    return slab->kind + 1u;
 }
 
 static inline cairn__word *cairn__slab_remote(struct cairn__slab *slab)

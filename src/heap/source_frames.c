@@ -2,7 +2,8 @@
  * heap/source_frames.c - the frame allocator as a source of pages.
  *
  * HOW    A number of pages that is a power of two, and aligned to no more, is a
- *        block, which comes out of a magazine if it is small; others are runs.
+ *        block, which comes out of a magazine if it is small; others are runs,
+ *        which can be resized.
  *        Addresses convert by one difference, since the window is linear.
  */
 #include "base/align.h"
@@ -21,6 +22,13 @@ static enum cairn_status take_run(struct cairn_frames *frames,
     return cairn_frames_alloc_run(frames, &request, out);
 }
 
+/* Are so many pages a block?  If not, they are a run; they may be one, too. */
+static bool is_block(size_t count, size_t align)
+{
+    return cairn__is_power(count) && align <= count &&
+           count <= (uint64_t)1 << CAIRN_ORDER_2MIB;
+}
+
 static enum cairn_status take(struct cairn_frames *frames,
                               const struct cairn_heap_pages *pages,
                               cairn_pfn *out)
@@ -28,8 +36,7 @@ static enum cairn_status take(struct cairn_frames *frames,
     unsigned flags =
         (pages->flags & CAIRN_HEAP_RESERVE) != 0 ? CAIRN_FRAME_RESERVE : 0;
 
-    if (!cairn__is_power(pages->count) || pages->align > pages->count ||
-        pages->count > (uint64_t)1 << CAIRN_ORDER_2MIB)
+    if (!is_block(pages->count, pages->align))
         return take_run(frames, pages, out);
     return cairn_frames_alloc(frames, cairn__bit_lowest(pages->count), flags,
                               CAIRN_OWNER_HEAP, out);
@@ -52,12 +59,30 @@ static void *alloc(void *context, struct cairn_heap_pages *pages)
     return NULL;
 }
 
+static cairn_pfn frame_of(const struct cairn_heap_frames *source,
+                          const void *start)
+{
+    return cairn_pfn_of(cairn_phys_make((uintptr_t)start - source->offset));
+}
+
+/* What is added must be where the window would have it. */
+static bool resize(void *context, void *start, size_t from, size_t to)
+{
+    const struct cairn_heap_frames *source = context;
+    cairn_pfn first = frame_of(source, start);
+
+    if (is_block(from, 1) ||
+        cairn_platform_phys_to_virt(cairn_phys_of(first), to * CAIRN__PAGE) !=
+            start)
+        return false;
+    return cairn_frames_resize_run(source->frames, first, to) == CAIRN_OK;
+}
+
 static void give(void *context, void *start, size_t count)
 {
     const struct cairn_heap_frames *source = context;
-    cairn_phys phys = cairn_phys_make((uintptr_t)start - source->offset);
     enum cairn_status status =
-        cairn_frames_free(source->frames, cairn_pfn_of(phys));
+        cairn_frames_free(source->frames, frame_of(source, start));
 
     (void)count;
     cairn__assert(status == CAIRN_OK);
@@ -88,6 +113,7 @@ enum cairn_status cairn_heap_source_frames(struct cairn_heap_frames *storage,
     *out = (struct cairn_heap_source){
         .alloc = alloc,
         .free = give,
+        .resize = resize,
         .context = storage,
         .start = base,
         .end = clip((uint64_t)base - cairn_phys_of(stats.base).value +
