@@ -119,8 +119,8 @@ struct cairn_heap_config {
 };
 
 /*
- * slab, checked, status, all CPUs, keeps 2 MiB; debug: keeps back 256 KiB and
- * 512 blocks; no guards; no source.
+ * slab, checked, status, all CPUs, keeps 2 MiB; debug: keeps back 128 KiB and
+ * 256 blocks; no guards; no source.
  */
 struct cairn_heap_config cairn_heap_config_default(void);
 

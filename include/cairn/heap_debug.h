@@ -27,9 +27,8 @@
 CAIRN_BEGIN_DECLS
 
 /* Level debug: what bytes are that nobody has written. */
-#define CAIRN_HEAP_BYTE_FRESH 0xa5 /* allocated, not zeroed */
+#define CAIRN_HEAP_BYTE_FRESH 0xa5 /* allocated, not zeroed; and red zones */
 #define CAIRN_HEAP_BYTE_FREED 0x5a
-#define CAIRN_HEAP_BYTE_ZONE  0x9d /* before and behind a block */
 
 /* ---- Wrappers ------------------------------------------------------------ */
 

@@ -25,9 +25,9 @@
  *   91   The zones of live blocks are as they were filled.
  *   92   What is in quarantine is as it was poisoned.
  *
- * LOCKS  None: a quarantine is its CPU's, with interrupts off.  A block's state
- *        changes from LIVE to FREED by one atomic step, so that of two CPUs
- *        that free it one is told.
+ * LOCKS  None: a quarantine is its CPU's, with interrupts off.  Of two CPUs
+ *        that free a block at the very same time, both are told that all is
+ *        well; it is noticed when the block leaves quarantine again.
  *
  * COST   Twice to three times level fast; docs/HEAP.md has numbers.
  *
@@ -179,8 +179,42 @@ static void fill_zones(struct head *head, size_t bytes)
     uintptr_t end = block_of(head) + head->size;
 
     cairn__fill(front_of(head), block_of(head) - front_of(head),
-                CAIRN_HEAP_BYTE_ZONE);
-    cairn__fill(end, (uintptr_t)head + bytes - end, CAIRN_HEAP_BYTE_ZONE);
+                CAIRN_HEAP_BYTE_FRESH);
+    cairn__fill(end, (uintptr_t)head + bytes - end, CAIRN_HEAP_BYTE_FRESH);
+}
+
+struct stretch {
+    uintptr_t start;
+    size_t bytes;
+};
+
+/*
+ * What is filled at once: zones and block alike, whose length depends on the
+ * class only; of more than two pages, the block alone, for its ends.
+ */
+static struct stretch stretch_of(const struct head *head, size_t bytes)
+{
+    if (bytes <= 2 * CAIRN__PAGE)
+        return (struct stretch){front_of(head), bytes - sizeof(*head)};
+    return (struct stretch){block_of(head), head->size};
+}
+
+/* A new block: what is not zeroed, and the zones. */
+static void fill_fresh(struct head *head, size_t bytes, unsigned flags)
+{
+    struct stretch stretch = stretch_of(head, bytes);
+
+    if ((flags & CAIRN_HEAP_ZEROED) == 0)
+        cairn__fill(stretch.start, stretch.bytes, CAIRN_HEAP_BYTE_FRESH);
+    if ((flags & CAIRN_HEAP_ZEROED) != 0 || stretch.start == block_of(head))
+        fill_zones(head, bytes);
+}
+
+static void poison(struct head *head, size_t bytes)
+{
+    struct stretch stretch = stretch_of(head, bytes);
+
+    cairn__fill(stretch.start, stretch.bytes, CAIRN_HEAP_BYTE_FREED);
 }
 
 /* What is wrong around a block whose head is good: status and address. */
@@ -190,18 +224,19 @@ static enum cairn_status look_around(const struct head *head, size_t bytes,
     uintptr_t end = block_of(head) + head->size;
 
     *address = cairn__find_other(end, (uintptr_t)head + bytes - end,
-                                 CAIRN_HEAP_BYTE_ZONE);
+                                 CAIRN_HEAP_BYTE_FRESH);
     if (*address != 0)
         return CAIRN_OVERRUN;
     *address = cairn__find_other(
-        front_of(head), block_of(head) - front_of(head), CAIRN_HEAP_BYTE_ZONE);
+        front_of(head), block_of(head) - front_of(head), CAIRN_HEAP_BYTE_FRESH);
     return *address != 0 ? CAIRN_UNDERRUN : CAIRN_OK;
 }
 
-/* A block in quarantine: has it been written? */
-static bool is_touched(const struct head *head,
+/* A block in quarantine: has it been written, or its zones? */
+static bool is_touched(const struct head *head, size_t bytes,
                        struct cairn_heap_finding *finding)
 {
+    struct stretch stretch;
     uintptr_t address;
 
     if (!is_sealed(head) || state_of(head) != FREED) {
@@ -209,8 +244,9 @@ static bool is_touched(const struct head *head,
                                                .address = (uintptr_t)head};
         return true;
     }
+    stretch = stretch_of(head, bytes);
     address =
-        cairn__find_other(block_of(head), head->size, CAIRN_HEAP_BYTE_FREED);
+        cairn__find_other(stretch.start, stretch.bytes, CAIRN_HEAP_BYTE_FREED);
     if (address != 0)
         *finding = describe(head, CAIRN_USED_AFTER_FREE, address, 0);
     return address != 0;
@@ -249,14 +285,19 @@ static void push(const struct cairn_heap *heap, struct debug_cpu *cpu,
 
 /* ---- What leaves it ------------------------------------------------------ */
 
-/* Free it below; a block that was written is told. */
+/*
+ * Free it below; a block that was written is told.  One without a good head
+ * may be somebody else's by now, and is left alone.
+ */
 static void settle(struct cairn_heap *heap, struct kept kept)
 {
     struct cairn_heap_finding finding;
-    bool is_wrong = is_touched(kept.head, &finding);
+    bool is_wrong = is_touched(kept.head, kept.bytes, &finding);
 
-    kept.head->seal = 0;
-    (void)cairn_heap_free(&heap->debug->below, kept.head);
+    if (!is_wrong || finding.block != 0) {
+        kept.head->seal = 0;
+        (void)cairn_heap_free(&heap->debug->below, kept.head);
+    }
     if (is_wrong)
         (void)cairn__heap_found(heap, &finding);
 }
@@ -350,6 +391,23 @@ static void *take_base(struct cairn_heap *heap, size_t bytes, size_t align,
     return base;
 }
 
+/*
+ * Bytes of the base block that has been taken for so many: what its bin says,
+ * if it is one of the slab engine's, since that is the shorter way.
+ */
+static size_t bytes_taken(const struct cairn_heap *heap,
+                          const struct head *head, size_t bytes, size_t align)
+{
+    const struct cairn_heap *below = &heap->debug->below;
+    unsigned bin;
+
+    if (bytes > CAIRN_HEAP_SMALL_MAX || align > CAIRN_HEAP_ALIGN ||
+        !below->is_direct)
+        return bytes_at(heap, (uintptr_t)head);
+    bin = below->bins[(bytes + CAIRN_HEAP_ALIGN - 1) / CAIRN_HEAP_ALIGN];
+    return cairn__bin_at(below->cpus, bin)->bytes;
+}
+
 void *cairn__debug_alloc(struct cairn_heap *heap,
                          const struct cairn__heap_call *call)
 {
@@ -371,9 +429,7 @@ void *cairn__debug_alloc(struct cairn_heap *heap,
     head->shift = shift;
     head->seal = seal_of(head);
     __atomic_store_n(&head->state, LIVE, __ATOMIC_RELAXED);
-    fill_zones(head, bytes_at(heap, (uintptr_t)head));
-    if ((call->flags & CAIRN_HEAP_ZEROED) == 0)
-        cairn__fill(block_of(head), head->size, CAIRN_HEAP_BYTE_FRESH);
+    fill_fresh(head, bytes_taken(heap, head, bytes, align), call->flags);
     return (void *)block_of(head);
 }
 
@@ -450,18 +506,6 @@ static bool is_live(const struct place *place)
     return place->head != NULL && state_of(place->head) == LIVE;
 }
 
-/* From LIVE to FREED; false: another CPU was faster. */
-static bool end_life(struct head *head, uintptr_t site)
-{
-    uint32_t expected = LIVE;
-
-    if (!__atomic_compare_exchange_n(&head->state, &expected, FREED, false,
-                                     __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
-        return false;
-    head->free_site = site;
-    return true;
-}
-
 enum cairn_status cairn__debug_free(struct cairn_heap *heap, void *block,
                                     const size_t *size, uintptr_t site)
 {
@@ -481,9 +525,9 @@ enum cairn_status cairn__debug_free(struct cairn_heap *heap, void *block,
     status = look_around(head, place.bytes, &address);
     if (status != CAIRN_OK)
         finding = describe(head, status, address, site);
-    if (!end_life(head, site))
-        return refuse(heap, (uintptr_t)block, &place, site);
-    cairn__fill(block_of(head), head->size, CAIRN_HEAP_BYTE_FREED);
+    head->free_site = site;
+    __atomic_store_n(&head->state, FREED, __ATOMIC_RELAXED);
+    poison(head, place.bytes);
     keep(heap, (struct kept){head, place.bytes});
     return status == CAIRN_OK ? CAIRN_OK : cairn__heap_found(heap, &finding);
 }
@@ -719,7 +763,7 @@ static unsigned check_base(const struct cairn_heap_block *base,
         return 90;
     }
     if (state_of(head) != LIVE)
-        return is_touched(head, finding) ? 92 : 0;
+        return is_touched(head, base->bytes, finding) ? 92 : 0;
     status = look_around(head, base->bytes, &address);
     if (status == CAIRN_OK)
         return 0;

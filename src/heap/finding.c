@@ -19,6 +19,11 @@
 #include "heap/debug.h"
 #include <cairn/format.h>
 
+#define WORD sizeof(uintptr_t)
+
+/* A word anywhere, of whatever bytes. */
+typedef uintptr_t loose_word __attribute__((may_alias, aligned(1)));
+
 /* ---- Text ---------------------------------------------------------------- */
 
 struct text {
@@ -120,7 +125,8 @@ void cairn__fill(uintptr_t start, size_t bytes, uint8_t value)
     memset((void *)(start + bytes - CAIRN__PAGE), value, CAIRN__PAGE);
 }
 
-static uintptr_t other_byte(uintptr_t at, uintptr_t end, uint8_t value)
+static CAIRN_NOINLINE uintptr_t other_byte(uintptr_t at, uintptr_t end,
+                                           uint8_t value)
 {
     for (; at < end; at++) {
         if (*(const uint8_t *)at != value)
@@ -129,26 +135,44 @@ static uintptr_t other_byte(uintptr_t at, uintptr_t end, uint8_t value)
     return 0;
 }
 
-/* The bytes before the first whole word; then words; then the rest. */
-static uintptr_t other_in(uintptr_t at, uintptr_t end, uint8_t value)
+static inline uintptr_t other_word(uintptr_t at, uintptr_t pattern)
 {
-    const size_t word = sizeof(uintptr_t);
+    return *(const loose_word *)at ^ pattern;
+}
+
+/* Of one to four words, which may overlap. */
+static inline uintptr_t other_few(uintptr_t start, uintptr_t end,
+                                  uintptr_t pattern)
+{
+    uintptr_t last = end - WORD;
+    uintptr_t second = start + WORD < last ? start + WORD : last;
+    uintptr_t third = last - WORD > start ? last - WORD : start;
+
+    return other_word(start, pattern) | other_word(second, pattern) |
+           other_word(third, pattern) | other_word(last, pattern);
+}
+
+/*
+ * By fours, of which the last one is wherever the end is: so there is one
+ * branch that a CPU may guess wrongly, not one a word and one a byte.
+ */
+static uintptr_t other_in(uintptr_t start, uintptr_t end, uint8_t value)
+{
     uintptr_t pattern = UINTPTR_MAX / 0xff * value;
-    uintptr_t other;
+    uintptr_t other = 0;
 
-    for (; at < end && at % word != 0; at++) {
-        if (*(const uint8_t *)at != value)
-            return at;
+    if (end - start < WORD)
+        return other_byte(start, end, value);
+    if (end - start <= 4 * WORD) {
+        other = other_few(start, end, pattern);
+        return other == 0 ? 0 : other_byte(start, end, value);
     }
-    for (; at + 4 * word <= end; at += 4 * word) {
-        const uintptr_t *words = (const uintptr_t *)at;
-
-        other = (words[0] ^ pattern) | (words[1] ^ pattern) |
-                (words[2] ^ pattern) | (words[3] ^ pattern);
-        if (other != 0)
-            break;
-    }
-    return other_byte(at, end, value);
+    for (uintptr_t at = start; end - at > 4 * WORD; at += 4 * WORD)
+        other |= other_word(at, pattern) | other_word(at + WORD, pattern) |
+                 other_word(at + 2 * WORD, pattern) |
+                 other_word(at + 3 * WORD, pattern);
+    other |= other_few(end - 4 * WORD, end, pattern);
+    return other == 0 ? 0 : other_byte(start, end, value);
 }
 
 uintptr_t cairn__find_other(uintptr_t start, size_t bytes, uint8_t value)

@@ -144,9 +144,9 @@ static void fill(const struct slot *slot, uintptr_t page, bool is_zeroed)
     uintptr_t block = slot->block.block;
     uintptr_t end = block + slot->block.size;
 
-    cairn__fill(page, block - page, CAIRN_HEAP_BYTE_ZONE);
+    cairn__fill(page, block - page, CAIRN_HEAP_BYTE_FRESH);
     cairn__fill(block, slot->block.size, is_zeroed ? 0 : CAIRN_HEAP_BYTE_FRESH);
-    cairn__fill(end, page + CAIRN__PAGE - end, CAIRN_HEAP_BYTE_ZONE);
+    cairn__fill(end, page + CAIRN__PAGE - end, CAIRN_HEAP_BYTE_FRESH);
 }
 
 static uintptr_t place_in(struct cairn__heap_guarded *guarded, uintptr_t page,
@@ -239,12 +239,12 @@ static enum cairn_status look_around(const struct slot *slot, uintptr_t page,
 {
     uintptr_t end = slot->block.block + slot->block.size;
 
-    *address =
-        cairn__find_other(page, slot->block.block - page, CAIRN_HEAP_BYTE_ZONE);
+    *address = cairn__find_other(page, slot->block.block - page,
+                                 CAIRN_HEAP_BYTE_FRESH);
     if (*address != 0)
         return CAIRN_UNDERRUN;
     *address =
-        cairn__find_other(end, page + CAIRN__PAGE - end, CAIRN_HEAP_BYTE_ZONE);
+        cairn__find_other(end, page + CAIRN__PAGE - end, CAIRN_HEAP_BYTE_FRESH);
     return *address != 0 ? CAIRN_OVERRUN : CAIRN_OK;
 }
 

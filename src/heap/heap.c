@@ -16,8 +16,8 @@
 #include "heap/slab.h"
 
 #define KEEP_BYTES        ((size_t)2 << 20)
-#define QUARANTINE_BYTES  ((size_t)256 << 10)
-#define QUARANTINE_BLOCKS 512u
+#define QUARANTINE_BYTES  ((size_t)128 << 10)
+#define QUARANTINE_BLOCKS 256u
 #define QUARANTINE_MOST   65535u
 
 /* Where to the public function that this stands in returns. */
@@ -319,6 +319,8 @@ static inline enum cairn_status free_block(struct cairn_heap *heap, void *block,
 
     if (__builtin_expect(block == NULL, 0))
         return CAIRN_OK;
+    if (__builtin_expect(heap->debug != NULL, 0))
+        return free_rest(heap, block, NULL, site);
     cpu = cairn__heap_enter(heap, &state);
     is_done = cairn__cpu_put(heap, cpu, (uintptr_t)block) ||
               cairn__cpu_put_large(heap, cpu, (uintptr_t)block);
