@@ -98,6 +98,8 @@ cairn_heap_source_frames(struct cairn_heap_frames *storage,
 
 /* ---- The heap ------------------------------------------------------------ */
 
+struct cairn_heap_guards; /* heap_debug.h */
+
 struct cairn_heap_config {
     enum cairn_heap_engine engine;
     enum cairn_heap_level level;
@@ -110,15 +112,41 @@ struct cairn_heap_config {
     size_t small_bytes;  /* larger requests get whole pages; one of the classes,
                             CAIRN_HEAP_SMALL_MAX .. CAIRN_HEAP_SMALL_LIMIT */
     struct cairn_heap_source source; /* copied */
+    /* Level debug: what a CPU keeps back of freed blocks, see heap_debug.h. */
+    size_t quarantine_bytes;
+    unsigned quarantine_blocks;
+    /* Of the requests that no bin answers, about one in so many gets a page
+       with guards; 0: none. */
+    unsigned guard_every;
+    const struct cairn_heap_guards *guards; /* copied; NULL: none */
 };
 
-/* slab, checked, status, all CPUs, keeps 2 MiB, SMALL_MAX; no source. */
+/*
+ * slab, checked, status, all CPUs, keeps 2 MiB, SMALL_MAX; debug: keeps back
+ * 128 KiB and 256 blocks; no guards; no source.
+ */
 struct cairn_heap_config cairn_heap_config_default(void);
 
 struct cairn__slab;
 struct cairn__heap_cpu;
 struct cairn__heap_leaf;
 struct cairn__heap_engine;
+struct cairn__heap_debug;
+struct cairn__heap_guarded;
+
+/*
+ * A mistake that level debug or a guard has found.  What is not known is 0.
+ */
+struct cairn_heap_finding {
+    enum cairn_status status;
+    uintptr_t block;      /* as its owner knows it */
+    size_t size;          /* bytes that were asked for */
+    size_t sequence;      /* number of the allocation; in order on one CPU */
+    uintptr_t address;    /* the byte in question, or the pointer that came */
+    uintptr_t alloc_site; /* where to the allocating call returns */
+    uintptr_t free_site;  /* to where the call that freed it returned */
+    uintptr_t site;       /* that of the call that has met it */
+};
 
 #define CAIRN_HEAP_CLASSES    73 /* one of them is none */
 #define CAIRN_HEAP_SLAB_KINDS 32
@@ -138,6 +166,10 @@ struct cairn_heap {
     unsigned retired_count; /* [lock] CPUs that others may take from; atomic */
     size_t meta_pages;      /* atomic: descriptors, leaves, all that is below */
     size_t source_pages;    /* atomic: taken from the source */
+    struct cairn__heap_debug *debug;     /* constant; NULL: another level */
+    struct cairn__heap_guarded *guarded; /* constant; NULL: no guards */
+    struct cairn_heap_finding found;     /* [lock] the last one */
+    size_t found_count;                  /* [lock] */
 };
 
 /*
@@ -190,7 +222,9 @@ void *cairn_heap_realloc(struct cairn_heap *heap, void *block, size_t size);
  * Free a block; NULL is no block and fine.
  *
  * Returns  CAIRN_OK; if the level notices, CAIRN_DOUBLE_FREE: it is free;
- *          CAIRN_NOT_FIRST: inside a block; CAIRN_NOT_MEMORY: not of this heap.
+ *          CAIRN_NOT_FIRST: inside a block; CAIRN_NOT_MEMORY: not of this heap;
+ *          CAIRN_OVERRUN, CAIRN_UNDERRUN: bytes around it were written, and it
+ *          is freed all the same.
  * Cost     as alloc.
  */
 enum cairn_status cairn_heap_free(struct cairn_heap *heap, void *block);

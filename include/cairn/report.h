@@ -17,6 +17,7 @@
 
 #include <cairn/early.h>
 #include <cairn/frames.h>
+#include <cairn/heap.h>
 #include <cairn/layout.h>
 #include <cairn/memmap.h>
 
@@ -100,6 +101,15 @@ void cairn_report_frames_picture(const struct cairn_frames *frames,
  */
 void cairn_report_layout(const struct cairn_layout *layout,
                          const struct cairn_sink *sink);
+
+/* ---- Heap ---------------------------------------------------------------- */
+
+/*
+ * What is allocated, a line for each call site: blocks, bytes, number of the
+ * oldest allocation, site; then the sums.  Sites as in cairn_heap_leaks.
+ */
+void cairn_report_heap_leaks(struct cairn_heap *heap,
+                             const struct cairn_sink *sink);
 
 CAIRN_END_DECLS
 

@@ -32,6 +32,7 @@ struct cairn__heap_engine {
 };
 
 extern const struct cairn__heap_engine cairn__heap_slab;
+extern const struct cairn__heap_engine cairn__heap_debug; /* debug.h */
 
 /* ---- Pages of the source ------------------------------------------------- */
 

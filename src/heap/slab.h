@@ -267,11 +267,13 @@ CAIRN_INLINE bool cairn__slab_put(struct cairn__slab *slab,
                                   const struct cairn__heap_cpu *cpu,
                                   uint32_t index)
 {
-    unsigned free_count = slab->free_count + 1u;
+    unsigned free_count;
 
     if (__builtin_expect(__atomic_load_n(&slab->owner, __ATOMIC_RELAXED) != cpu,
-                         0) ||
-        __builtin_expect(free_count == 1 || free_count == slab->count, 0))
+                         0))
+        return false;
+    free_count = slab->free_count + 1u;
+    if (__builtin_expect(free_count == 1 || free_count == slab->count, 0))
         return false;
     slab->free_count = (uint16_t)free_count;
     slab->words[index / CAIRN__WORD_BITS] |= (cairn__word)1
