@@ -8,6 +8,7 @@
 #include <cairn/early.h>
 #include <cairn/entropy.h>
 #include <cairn/frames.h>
+#include <cairn/heap.h>
 #include <cairn/layout.h>
 #include <cairn/paging.h>
 #include <cairn/space.h>
@@ -25,6 +26,7 @@ struct kernel {
     struct cairn_early_stats early_stats; /* what it was like then */
     struct cairn_frames frames;
     struct cairn_frames_config frames_config;
+    struct cairn_heap heap;
     struct cairn_pagetable table;   /* its own; in use since tables_start */
     struct cairn_space space;       /* that table, and what is in use of it */
     struct cairn_space_root root;   /* what every CPU loads to be in it */

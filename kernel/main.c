@@ -14,6 +14,8 @@
  *   starve       behind another option: the boot finds no frames for page
  *                tables, and panics; Multiboot 2 and PVH only
  *   engine=NAME  how frames are found: tree (default), bitmap, freelist
+ *   heap=NAME    how the heap is kept: slab (default), firstfit
+ *   heaplevel=N  how much of its misuse is noticed: 0, 1 (default), 2
  *
  * Unknown options are ignored: boot loaders add their own.  Commands are run as
  * if typed into the monitor, then the machine is switched off; the status says
@@ -23,6 +25,7 @@
 #include "console/console.h"
 #include "cpu/cpu.h"
 #include "cpu/insn.h"
+#include "heap.h"
 #include "kernel.h"
 #include "layout.h"
 #include "machine.h"
@@ -204,6 +207,8 @@ static void take_option(const char *text, size_t length)
         take_engine(text + 7, length - 7);
     else if (text_begins_with(text, "layout=", 7))
         take_layout(text + 7, length - 7);
+    else
+        (void)heap_take_option(text, length);
 }
 
 /* Take the options; returns the commands, or NULL if there is no "--". */
@@ -227,6 +232,7 @@ static const char *take_options(const char *text)
 static void start_frames(void)
 {
     cairn_early_stats(&kernel.early, &kernel.early_stats);
+    heap_prepare(&kernel.frames_config);
     enum cairn_status status = cairn_frames_init(
         &kernel.frames, &kernel.boot.map, &kernel.early, &kernel.frames_config);
     if (status != CAIRN_OK)
@@ -263,6 +269,7 @@ CAIRN_NORETURN void kernel_main(void)
     print_window();
     print_layout();
     print_protection();
+    heap_start();
     spaces_start();
     stacks_start();
     stacks_enter(run);

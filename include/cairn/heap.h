@@ -95,6 +95,18 @@ cairn_heap_source_frames(struct cairn_heap_frames *storage,
                          struct cairn_frames *frames,
                          struct cairn_heap_source *out);
 
+/*
+ * What a frame allocator that is about to fail can ask of a heap: give back
+ * what can be given back.  For config.reclaim of struct cairn_frames_config,
+ * with the heap as config.context; the heap may be started later.
+ *
+ *   heap    a struct cairn_heap, zero-filled before it is started
+ *   frames  how many are wanted; of no matter
+ *
+ * Returns  true: it has fewer pages than before.
+ */
+bool cairn_heap_reclaim(void *heap, uint64_t frames);
+
 /* ---- The heap ------------------------------------------------------------ */
 
 struct cairn_heap_config {
@@ -144,7 +156,8 @@ struct cairn_heap {
  *   config  copied
  *
  * Returns  CAIRN_OK; CAIRN_IN_USE: a second call; CAIRN_NO_MEMORY: the source
- *          has no pages for the heap's own structures; CAIRN_BAD_ARGUMENT.
+ *          has no pages for the heap's own structures; CAIRN_NOT_FOUND: the
+ *          library has no such engine; CAIRN_BAD_ARGUMENT.
  * Context  one CPU, before others use the heap.
  */
 CAIRN_MUST_CHECK enum cairn_status
@@ -248,10 +261,11 @@ struct cairn_heap_stats {
  */
 void cairn_heap_stats(struct cairn_heap *heap, struct cairn_heap_stats *out);
 
-/* A block, or a slab of them, as a walk shows it. */
+/* A block as a walk shows it. */
 struct cairn_heap_block {
     void *start;
     size_t bytes;
+    size_t index; /* of those of its slab; 0: the first */
     bool is_free;
 };
 

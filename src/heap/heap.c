@@ -145,6 +145,8 @@ enum cairn_status cairn_heap_init(struct cairn_heap *heap,
         return CAIRN_IN_USE;
     if (!is_valid(config))
         return CAIRN_BAD_ARGUMENT;
+    if (config->engine != CAIRN_HEAP_SLAB)
+        return CAIRN_NOT_FOUND;
     heap->config = *config;
     if (heap->config.cpu_count == 0)
         heap->config.cpu_count = cairn_platform_cpu_count();

@@ -55,6 +55,7 @@ void cairn__slab_walk(struct cairn_heap *heap, cairn__heap_visitor visit,
         block.bytes = block_bytes(slab);
         for (unsigned i = 0; i < slab->count; i++) {
             block.start = (void *)(slab->base + i * block.bytes);
+            block.index = i;
             block.is_free = is_free(slab, i);
             if (!visit(context, &block))
                 return;
