@@ -128,6 +128,7 @@ struct cairn__slab;
 struct cairn__heap_cpu;
 struct cairn__heap_leaf;
 struct cairn__heap_engine;
+struct cairn_object_cache;
 
 #define CAIRN_HEAP_CLASSES    64 /* one of them is none */
 #define CAIRN_HEAP_SLAB_KINDS 7
@@ -144,6 +145,7 @@ struct cairn_heap {
     struct cairn_heap_config config;         /* constant */
     struct cairn_lock lock __attribute__((aligned(64)));
     struct cairn__slab *unused[CAIRN_HEAP_SLAB_KINDS]; /* [lock] descriptors */
+    struct cairn_object_cache *caches; /* [lock] typed ones, the newest first */
     unsigned retired_count; /* [lock] CPUs that others may take from; atomic */
     size_t meta_pages;      /* atomic: descriptors, leaves, all that is below */
     size_t source_pages;    /* atomic: taken from the source */
@@ -228,8 +230,8 @@ size_t cairn_heap_free_many(struct cairn_heap *heap, void **blocks,
                             size_t count);
 
 /*
- * Give back what this CPU keeps: its caches, and the pages of which nothing is
- * in use.
+ * Give back what this CPU keeps: its caches, typed ones too, and the pages of
+ * which nothing is in use.
  */
 void cairn_heap_drain(struct cairn_heap *heap);
 

@@ -9,6 +9,7 @@
 #include "base/align.h"
 #include "base/lock.h"
 #include "base/memory.h"
+#include "heap/cache.h"
 #include "heap/directory.h"
 #include "heap/engine.h"
 #include "heap/large.h"
@@ -349,6 +350,7 @@ size_t cairn_heap_free_many(struct cairn_heap *heap, void **blocks,
 
 void cairn_heap_drain(struct cairn_heap *heap)
 {
+    cairn__caches_drain(heap, cairn_platform_cpu());
     heap->engine->drain(heap);
 }
 
@@ -367,6 +369,7 @@ void cairn_heap_retire_cpu(struct cairn_heap *heap, unsigned cpu)
 {
     cairn__large_release(heap, cairn__large_unkeep(heap, &heap->cpus[cpu]));
     cairn__slab_retire(heap, &heap->cpus[cpu]);
+    cairn__caches_drain(heap, cpu);
     set_retired(heap, cpu, true);
 }
 
