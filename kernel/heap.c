@@ -11,9 +11,7 @@
 #include "monitor/text.h"
 #include "platform.h"
 #include <cairn/kmalloc.h>
-
-static const char *const engines[] = {"slab", "firstfit"};
-static const char *const levels[] = {"fast", "checked", "debug"};
+#include <cairn/report.h>
 
 static struct cairn_heap_frames frames; /* of the source */
 static enum cairn_heap_engine engine = CAIRN_HEAP_SLAB;
@@ -26,9 +24,11 @@ static bool is_word(const char *text, size_t length, const char *word)
 
 static void take_engine(const char *text, size_t length)
 {
-    for (unsigned i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
-        if (is_word(text, length, engines[i])) {
-            engine = (enum cairn_heap_engine)i;
+    for (unsigned i = 0; i < CAIRN_HEAP_ENGINE_COUNT; i++) {
+        enum cairn_heap_engine nth = (enum cairn_heap_engine)i;
+
+        if (is_word(text, length, cairn_report_heap_engine_name(nth))) {
+            engine = nth;
             return;
         }
     }
@@ -62,16 +62,6 @@ void heap_prepare(struct cairn_frames_config *config)
     config->context = &kernel.heap;
 }
 
-const char *heap_engine_name(void)
-{
-    return engines[engine];
-}
-
-const char *heap_level_name(void)
-{
-    return levels[level];
-}
-
 void heap_start(void)
 {
     struct cairn_heap_config config = cairn_heap_config_default();
@@ -86,7 +76,7 @@ void heap_start(void)
     if (status == CAIRN_NOT_FOUND) {
         console_printf("[cairn] heap=%s: the library has no such engine; it is "
                        "slab\n",
-                       heap_engine_name());
+                       cairn_report_heap_engine_name(engine));
         engine = CAIRN_HEAP_SLAB;
         config.engine = engine;
         status = cairn_heap_init(&kernel.heap, &config);

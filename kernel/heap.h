@@ -20,8 +20,4 @@ void heap_prepare(struct cairn_frames_config *config);
  * no memory for it. */
 void heap_start(void);
 
-/* "slab", "firstfit"; "fast", "checked", "debug". */
-const char *heap_engine_name(void);
-const char *heap_level_name(void);
-
 #endif
