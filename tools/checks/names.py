@@ -32,7 +32,7 @@ _TYPEDEF = re.compile(r'\btypedef\b')
 
 @check("public-names", "names in include/ are cairn_* and CAIRN_*, without leading underscore")
 def public_names(tree):
-    for path in tree.headers("include"):
+    for path in tree.under("include", suffixes=(".h",)):
         code = tree.code(path)
         for rule in (macros, enum_constants, tags, typedefs, declared):
             for line, message in rule(tree, path, code):
