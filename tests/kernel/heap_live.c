@@ -11,6 +11,7 @@
 #include "kernel/space.h"
 #include "memory.h"
 #include "platform.h"
+#include <cairn/cache.h>
 #include <cairn/kmalloc.h>
 
 #define HEAP   (&kernel.heap)
@@ -321,9 +322,14 @@ CAIRN_TEST(C20_live_the_heap_gives_way_to_frames)
 #define PIC_MASKS_2     0xa1
 #define SLOTS           48
 
+#define OBJECT_BYTES 200
+
+static struct cairn_object_cache objects;
+
 static struct slot {
     uint8_t *block;
     size_t size;
+    bool is_object; /* of the typed cache */
 } own_slots[SLOTS], handler_slots[SLOTS];
 
 static uint32_t own_random, handler_random;
@@ -345,14 +351,21 @@ static size_t size_of(uint32_t random)
     return random % 13 == 0 ? random % (3 * PAGE) : 1 + random % 500;
 }
 
+static void fill_slot(struct slot *slot, uint32_t random)
+{
+    slot->is_object = random % 3 == 0;
+    slot->size = slot->is_object ? OBJECT_BYTES : size_of(random);
+    slot->block =
+        slot->is_object ? cairn_cache_alloc(&objects, 0) : kmalloc(slot->size);
+}
+
 /* No checks that jump: the CPU would go on stopping. */
 static void turn(struct slot *slot, uint32_t random)
 {
     uint8_t mark = (uint8_t)(uintptr_t)slot;
 
     if (slot->block == NULL) {
-        slot->size = size_of(random);
-        slot->block = kmalloc(slot->size);
+        fill_slot(slot, random);
         if (slot->block != NULL && slot->size != 0) {
             slot->block[0] = mark;
             slot->block[slot->size - 1] = mark;
@@ -361,7 +374,10 @@ static void turn(struct slot *slot, uint32_t random)
     }
     if (slot->size != 0)
         wrong += slot->block[0] != mark || slot->block[slot->size - 1] != mark;
-    wrong += !kfree(slot->block);
+    if (slot->is_object)
+        wrong += cairn_cache_free(&objects, slot->block) != CAIRN_OK;
+    else
+        wrong += !kfree(slot->block);
     slot->block = NULL;
 }
 
@@ -403,10 +419,13 @@ static void work(uint32_t rounds)
 
 CAIRN_TEST(K1_K3_live_interrupts_at_any_moment_may_use_the_heap)
 {
+    const struct cairn_cache_config config = {.name = "stress",
+                                              .size = OBJECT_BYTES};
     uint8_t masks = insn_in8(PIC_MASKS);
     uint8_t masks_2 = insn_in8(PIC_MASKS_2);
 
     begin();
+    CHECK_EQ(cairn_cache_init(&objects, HEAP, &config), CAIRN_OK);
     own_random = (uint32_t)test_random();
     handler_random = (uint32_t)test_random();
     wrong = come = held_off = 0;
@@ -427,5 +446,7 @@ CAIRN_TEST(K1_K3_live_interrupts_at_any_moment_may_use_the_heap)
             turn(&handler_slots[i], 0);
     }
     CHECK_EQ(wrong, 0);
+    CHECK_EQ(cairn_cache_check(&objects), 0);
+    CHECK_EQ(cairn_cache_destroy(&objects), CAIRN_OK);
     end();
 }
