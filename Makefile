@@ -149,6 +149,7 @@ $(KERNEL)/cairn.elf: $(KERNEL)/pass1.elf $(KERNEL)/gen/symbols.o tools/kernelche
 
 -include loader/loader.mk
 -include malloc/malloc.mk
+-include tests/languages/languages.mk
 
 # ---- Tests on the host: clang for 64 bits, gcc for 32 -------------------------------------
 

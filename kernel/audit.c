@@ -146,7 +146,7 @@ static void fill_areas(void)
     add(named("memory map", CAIRN_HANDOFF_MAP_WINDOW, MAP_WINDOW_BYTES,
               CAIRN_AUDIT_WANT_NOTHING));
     add(named("identity", 0, kernel.identity_bytes, CAIRN_AUDIT_WANT_NOTHING));
-    heap = named("temp heap", KERNEL_TEMPORARY_HEAP, kernel.heap_bytes,
+    heap = named("temp heap", KERNEL_TEMPORARY_HEAP, kernel.tempheap_bytes,
                  CAIRN_AUDIT_WANT_RIGHTS);
     heap.rights = CAIRN_PAGE_WRITE;
     add(heap);

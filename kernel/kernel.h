@@ -9,6 +9,7 @@
 #include <cairn/early.h>
 #include <cairn/entropy.h>
 #include <cairn/frames.h>
+#include <cairn/heap.h>
 #include <cairn/layout.h>
 #include <cairn/paging.h>
 #include <cairn/space.h>
@@ -33,6 +34,7 @@ struct kernel {
     struct cairn_early_stats early_stats; /* what it was like then */
     struct cairn_frames frames;
     struct cairn_frames_config frames_config;
+    struct cairn_heap heap;
     struct cairn_pagetable table;   /* its own; in use since tables_start */
     struct cairn_space space;       /* that table, and what is in use of it */
     struct cairn_space_root root;   /* what every CPU loads to be in it */
@@ -53,14 +55,14 @@ struct kernel {
     struct cairn_layout layout;
     const struct system_layout *system; /* that of layout=NAME; NULL: its own */
     unsigned system_number; /* option layout=NAME: counted from 1; 0: its own */
-    unsigned identity_option;     /* option identity=: temporary.h */
-    unsigned heap_option;         /* option heap=: the same */
-    uint64_t identity_bytes;      /* mapped at their own address; 0: none */
-    struct cairn_phys_range heap; /* the temporary one; empty: none */
-    uint64_t heap_bytes;
-    bool heap_is_loaders;   /* not yet the allocator's */
-    unsigned margin_option; /* option margin=: 1, it is mapped */
-    uint64_t margin_below;  /* mapped around the image; 0: guards */
+    unsigned identity_option;         /* option identity=: temporary.h */
+    unsigned tempheap_option;         /* option tempheap=: the same */
+    uint64_t identity_bytes;          /* mapped at their own address; 0: none */
+    struct cairn_phys_range tempheap; /* the temporary heap; empty: none */
+    uint64_t tempheap_bytes;
+    bool tempheap_is_loaders; /* not yet the allocator's */
+    unsigned margin_option;   /* option margin=: 1, it is mapped */
+    uint64_t margin_below;    /* mapped around the image; 0: guards */
     uint64_t margin_above;
     unsigned window_kind;  /* option window=: enum kernel_window */
     bool has_fixed_layout; /* option nokaslr */

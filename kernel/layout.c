@@ -181,14 +181,15 @@ static void add_temporary(void)
     uint64_t room = identity != NULL ? identity->span.bytes : 0;
 
     temporary_choose(kernel.identity_option != TEMPORARY_NEVER,
-                     kernel.heap_option != TEMPORARY_NEVER);
+                     kernel.tempheap_option != TEMPORARY_NEVER);
     /* A system that has one leaves out what does not fit: a screen. */
     if (kernel.identity_bytes > room &&
-        kernel_image_range().end.value <= room && kernel.heap.end.value <= room)
+        kernel_image_range().end.value <= room &&
+        kernel.tempheap.end.value <= room)
         kernel.identity_bytes = room;
     add_or_check("identity", 0, kernel.identity_bytes);
     add_or_check("temporary heap", KERNEL_TEMPORARY_HEAP,
-                 KERNEL_TEMPORARY_HEAP + kernel.heap_bytes);
+                 KERNEL_TEMPORARY_HEAP + kernel.tempheap_bytes);
 }
 
 /* ---- A system's ---------------------------------------------------------- */

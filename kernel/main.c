@@ -10,6 +10,7 @@
 #include "cpu/cpu.h"
 #include "cpu/features.h"
 #include "cpu/insn.h"
+#include "heap.h"
 #include "kernel.h"
 #include "layout.h"
 #include "machine.h"
@@ -116,6 +117,7 @@ static void print_mappings(void)
 static void start_frames(void)
 {
     cairn_early_stats(&kernel.early, &kernel.early_stats);
+    heap_prepare(&kernel.frames_config);
     enum cairn_status status = cairn_frames_init(
         &kernel.frames, &kernel.boot.map, &kernel.early, &kernel.frames_config);
     if (status != CAIRN_OK)
@@ -153,6 +155,8 @@ CAIRN_NORETURN void kernel_main(void)
     print_layout();
     print_protection();
     features_report(FEATURES_ALL, &lacking_sink);
+    heap_start();
+    startup_step("heap");
     spaces_start();
     stacks_start();
     startup_step("areas, stacks of exceptions");

@@ -8,6 +8,7 @@
 
 #include "console/console.h"
 #include "cpu/cpu.h"
+#include "heap.h"
 #include "kernel.h"
 #include "monitor/text.h"
 #include "systems/layouts.h"
@@ -47,7 +48,7 @@ struct choice {
 
 static const struct choice choices[] = {
     {"identity=", {"never", "drop", "keep"}, &kernel.identity_option},
-    {"heap=", {"never", "drop", "keep"}, &kernel.heap_option},
+    {"tempheap=", {"never", "drop", "keep"}, &kernel.tempheap_option},
     {"margin=", {"guards", "mapped"}, &kernel.margin_option},
     {"window=", {"ram", "lean", "broad"}, &kernel.window_kind},
 };
@@ -130,7 +131,7 @@ static void take_option(const char *text, size_t length)
         take_engine(text + 7, length - 7);
     else if (text_begins_with(text, "layout=", 7))
         take_layout(text + 7, length - 7);
-    else
+    else if (!heap_take_option(text, length))
         take_choices(text, length);
 }
 

@@ -10,12 +10,14 @@
  *   layout=NAME  what lies where: cairn (default), or as theseus, slayer,
  *                hardened or hexium have it; then nothing slides in the boot
  *   identity=... an identity map: never (default), drop, keep (temporary.h)
- *   heap=...     a temporary heap: the same
+ *   tempheap=...     a temporary heap: the same
  *   margin=...   around the image: guards (default), mapped (layout.c)
  *   window=KIND  what the window maps: ram (default), lean, broad (windows.h)
  *   starve       behind another option: the boot finds no frames for page
  *                tables, and panics; Multiboot 2 and PVH only (boot/boot.c)
  *   engine=NAME  how frames are found: tree (default), bitmap, freelist
+ *   heap=NAME    how the heap is kept: slab (default), firstfit
+ *   heaplevel=N  how much of its misuse is noticed: 0, 1 (default), 2
  *
  * Unknown options are ignored: boot loaders add their own.
  */

@@ -178,7 +178,7 @@ void tables_verify(struct cairn_pagetable *table)
         verify_slot(table, "memory map", kernel.map_window);
     if (kernel.identity_bytes > 0)
         verify_slot(table, "identity map", image.start.value);
-    if (kernel.heap_bytes > 0)
+    if (kernel.tempheap_bytes > 0)
         verify_slot(table, "temporary heap", KERNEL_TEMPORARY_HEAP);
 }
 

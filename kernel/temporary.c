@@ -43,29 +43,29 @@ static uint64_t identity_end(void)
 {
     uint64_t end = max(TEMPORARY_IDENTITY_MIN, kernel_image_range().end.value);
 
-    end = max(end, kernel.heap.end.value);
+    end = max(end, kernel.tempheap.end.value);
     end = max(end, kernel_screen_range().end.value);
     return (end + LARGE_BYTES - 1) & ~(LARGE_BYTES - 1);
 }
 
 void temporary_choose(bool wants_identity, bool wants_heap)
 {
-    kernel.heap = cairn_phys_range_make(0, 0);
-    kernel.heap_bytes = 0;
-    kernel.heap_is_loaders = wants_heap && can_use_loaders_heap();
-    if (kernel.heap_is_loaders)
-        kernel.heap = kernel.boot.temp_heap;
+    kernel.tempheap = cairn_phys_range_make(0, 0);
+    kernel.tempheap_bytes = 0;
+    kernel.tempheap_is_loaders = wants_heap && can_use_loaders_heap();
+    if (kernel.tempheap_is_loaders)
+        kernel.tempheap = kernel.boot.temp_heap;
     if (wants_heap)
-        kernel.heap_bytes = kernel.heap_is_loaders
-                                ? cairn_phys_range_bytes(kernel.heap)
-                                : TEMPORARY_HEAP_BYTES;
+        kernel.tempheap_bytes = kernel.tempheap_is_loaders
+                                    ? cairn_phys_range_bytes(kernel.tempheap)
+                                    : TEMPORARY_HEAP_BYTES;
     kernel.identity_bytes = wants_identity ? identity_end() : 0;
 }
 
 void temporary_alloc(void)
 {
     const struct cairn_run_request request = {
-        .count = kernel.heap_bytes >> CAIRN_FRAME_SHIFT,
+        .count = kernel.tempheap_bytes >> CAIRN_FRAME_SHIFT,
         .align = 1,
         .end = {TEMPORARY_IDENTITY_MIN},
         .owner = CAIRN_OWNER_KERNEL,
@@ -73,12 +73,13 @@ void temporary_alloc(void)
     cairn_pfn first;
     uint64_t start;
 
-    if (kernel.heap_bytes == 0 || kernel.heap_is_loaders)
+    if (kernel.tempheap_bytes == 0 || kernel.tempheap_is_loaders)
         return;
     kernel_require(cairn_frames_alloc_run(&kernel.frames, &request, &first),
                    "temporary heap");
     start = cairn_phys_of(first).value;
-    kernel.heap = cairn_phys_range_make(start, start + kernel.heap_bytes);
+    kernel.tempheap =
+        cairn_phys_range_make(start, start + kernel.tempheap_bytes);
 }
 
 /* ---- Mapped -------------------------------------------------------------- */
@@ -110,16 +111,16 @@ void temporary_map(struct cairn_pagetable *table)
     if (kernel.identity_bytes > 0)
         map_identity(table);
     kernel_require(cairn_map_range(table, cairn_va_make(KERNEL_TEMPORARY_HEAP),
-                                   kernel.heap, &policy),
+                                   kernel.tempheap, &policy),
                    "temporary heap, mapping");
 }
 
 void temporary_hold(void)
 {
-    if (kernel.heap_is_loaders)
+    if (kernel.tempheap_is_loaders)
         kernel_require(cairn_memmap_pin(&kernel.boot.map,
-                                        kernel.heap.start.value,
-                                        kernel.heap_bytes),
+                                        kernel.tempheap.start.value,
+                                        kernel.tempheap_bytes),
                        "temporary heap, pin");
 }
 
@@ -155,13 +156,13 @@ static void reclaim_loaders_heap(void)
 {
     struct cairn_memmap *map = &kernel.boot.map;
 
+    kernel_require(cairn_memmap_unpin(map, kernel.tempheap.start.value,
+                                      kernel.tempheap_bytes),
+                   "temporary heap, unpin");
     kernel_require(
-        cairn_memmap_unpin(map, kernel.heap.start.value, kernel.heap_bytes),
-        "temporary heap, unpin");
-    kernel_require(
-        cairn_memmap_reclaim(map, kernel.heap, CAIRN_MEMORY_LOADER, NULL),
+        cairn_memmap_reclaim(map, kernel.tempheap, CAIRN_MEMORY_LOADER, NULL),
         "temporary heap, reclaim");
-    kernel_require(cairn_frames_add(&kernel.frames, kernel.heap),
+    kernel_require(cairn_frames_add(&kernel.frames, kernel.tempheap),
                    "temporary heap, frames");
 }
 
@@ -169,24 +170,24 @@ uint64_t temporary_drop_heap(void)
 {
     uint64_t before = free_bytes();
 
-    if (kernel.heap_bytes == 0)
+    if (kernel.tempheap_bytes == 0)
         return 0;
-    unmap(KERNEL_TEMPORARY_HEAP, kernel.heap_bytes);
-    if (kernel.heap_is_loaders)
+    unmap(KERNEL_TEMPORARY_HEAP, kernel.tempheap_bytes);
+    if (kernel.tempheap_is_loaders)
         reclaim_loaders_heap();
     else
         kernel_require(cairn_frames_free_range(
-                           &kernel.frames, cairn_pfn_of(kernel.heap.start),
-                           kernel.heap_bytes >> CAIRN_FRAME_SHIFT),
+                           &kernel.frames, cairn_pfn_of(kernel.tempheap.start),
+                           kernel.tempheap_bytes >> CAIRN_FRAME_SHIFT),
                        "temporary heap, free");
-    kernel.heap = cairn_phys_range_make(0, 0);
-    kernel.heap_bytes = 0;
+    kernel.tempheap = cairn_phys_range_make(0, 0);
+    kernel.tempheap_bytes = 0;
     return free_bytes() - before;
 }
 
 void temporary_end_start(void)
 {
-    if (kernel.heap_option == TEMPORARY_DROP)
+    if (kernel.tempheap_option == TEMPORARY_DROP)
         (void)temporary_drop_heap();
     if (kernel.identity_option == TEMPORARY_DROP)
         (void)temporary_drop_identity();

@@ -1,7 +1,7 @@
 /*
  * temporary.h - what is mapped for the start only, on request.
  *
- * Options identity= and heap=
+ * Options identity= and tempheap=
  *   never  it is not there (default)
  *   drop   mapped while the kernel starts, gone before the first command
  *   keep   mapped until the monitor's `reclaim` ends it

@@ -136,6 +136,6 @@ def run_reclaim(report):
     probes = "; ".join(f"probe read {address}" for address in GONE)
     command = f"audit; {probes}; reclaim all; {probes}; audit; frames check"
     for way, layout in (*((way, "") for way in cairnqemu.BOOTS), ("pvh", " layout=theseus")):
-        result = report.boot(boot=way, args="identity=keep heap=keep" + layout, cmd=command)
+        result = report.boot(boot=way, args="identity=keep tempheap=keep" + layout, cmd=command)
         why = reclaim_trouble(result, way)
         report.case(f"A14_F4_{way}{layout}", not why, why)

@@ -6,6 +6,7 @@ WHAT   For tools/testall, stage monitor: a table of commands, each for a boot of
 import re
 
 import cairnqemu
+from heapcases import HEAP_MONITOR
 
 # Row of the requirements, command, whether it must succeed, what it must say, kernel's options.
 MONITOR = (
@@ -185,7 +186,7 @@ MONITOR = (
      "identity=keep"),
     ("F4_identity_dropped_at_the_start", "probe read 0x200000; identity; audit", True,
      r"(?s)exception 14, error code 0, .*\nno identity map; .*clean: 0 (?!.*reduced)",
-     "identity=drop heap=drop"),
+     "identity=drop tempheap=drop"),
     ("F6_margin", "memlayout; audit", True,
      r"(?s)^0xffffffff7fff0000 0x00000001f0000 +64 KiB 4K +rw--g +margin\n.* 7\.\d MiB .*  margin\n"
      r".*clean: 0 ", "margin=mapped nokaslr"),
@@ -196,11 +197,11 @@ MONITOR = (
     ("N1_usage", "startup again", False, r"startup: wants no arguments"),
     ("F4_identity_usage", "identity lift", False, r"identity: wants drop, or nothing$"),
     ("G9_heap_at_its_address", "memlayout", True,
-     r"^0xffffffffa0000000 0x\w+ +1 MiB 4K +rw--g +temp heap$", "heap=keep"),
+     r"^0xffffffffa0000000 0x\w+ +1 MiB 4K +rw--g +temp heap$", "tempheap=keep"),
     ("A14_reclaim_all_of_it", "reclaim all; probe read 0xffffffffa0000000; probe read 0; audit",
      True, r"(?s)temporary heap: 1 MiB reclaimed .*identity map: 12 KiB reclaimed "
      r".*exception 14, error code 0, .*exception 14, error code 0, .*clean: 0 (?!.*reduced)",
-     "identity=keep heap=keep"),
+     "identity=keep tempheap=keep"),
     ("L2_memlayout_usage", "memlayout all", False, r"memlayout: too many arguments"),
     ("J1_audit", "audit", True, r"^clean: 0 findings; \d+ ranges, 51\d\.\d MiB, \d+ KiB of them c"),
     ("J1_audit_5_levels", "audit", True, r"^clean: 0 findings; ", "la57=on"),
@@ -242,7 +243,7 @@ HOME = re.compile(r"0xffff80000|f{4}8000|f\{8\}80|0xffff8\.|ptdump [14]")
 
 def run(report):
     """Boot once for each, and judge."""
-    for name, command, succeeds, pattern, *args in MONITOR:
+    for name, command, succeeds, pattern, *args in MONITOR + HEAP_MONITOR:
         # Where a test names an address of the image or the window, nothing slides.
         args += ["nokaslr"] if HOME.search(command + pattern) else []
         result = report.boot(boot="pvh", cmd=command, args=" ".join(args))

@@ -96,6 +96,18 @@ cairn_heap_source_frames(struct cairn_heap_frames *storage,
                          struct cairn_frames *frames,
                          struct cairn_heap_source *out);
 
+/*
+ * What a frame allocator that is about to fail can ask of a heap: give back
+ * what can be given back.  For config.reclaim of struct cairn_frames_config,
+ * with the heap as config.context; the heap may be started later.
+ *
+ *   heap    a struct cairn_heap, zero-filled before it is started
+ *   frames  how many are wanted; of no matter
+ *
+ * Returns  true: it has fewer pages than before.
+ */
+bool cairn_heap_reclaim(void *heap, uint64_t frames);
+
 /* ---- The heap ------------------------------------------------------------ */
 
 struct cairn_heap_guards; /* heap_debug.h */
@@ -133,6 +145,7 @@ struct cairn__heap_leaf;
 struct cairn__heap_engine;
 struct cairn__heap_debug;
 struct cairn__heap_guarded;
+struct cairn_object_cache;
 
 /*
  * A mistake that level debug or a guard has found.  What is not known is 0.
@@ -163,6 +176,7 @@ struct cairn_heap {
     struct cairn_heap_config config;         /* constant */
     struct cairn_lock lock __attribute__((aligned(64)));
     struct cairn__slab *unused[CAIRN_HEAP_SLAB_KINDS]; /* [lock] descriptors */
+    struct cairn_object_cache *caches; /* [lock] typed ones, the newest first */
     unsigned retired_count; /* [lock] CPUs that others may take from; atomic */
     size_t meta_pages;      /* atomic: descriptors, leaves, all that is below */
     size_t source_pages;    /* atomic: taken from the source */
@@ -179,7 +193,8 @@ struct cairn_heap {
  *   config  copied
  *
  * Returns  CAIRN_OK; CAIRN_IN_USE: a second call; CAIRN_NO_MEMORY: the source
- *          has no pages for the heap's own structures; CAIRN_BAD_ARGUMENT.
+ *          has no pages for the heap's own structures; CAIRN_NOT_FOUND: the
+ *          library has no such engine; CAIRN_BAD_ARGUMENT.
  * Context  one CPU, before others use the heap.
  */
 CAIRN_MUST_CHECK enum cairn_status
@@ -252,8 +267,8 @@ size_t cairn_heap_free_many(struct cairn_heap *heap, void **blocks,
                             size_t count);
 
 /*
- * Give back what this CPU keeps: its caches, and the pages of which nothing is
- * in use.
+ * Give back what this CPU keeps: its caches, typed ones too, and the pages of
+ * which nothing is in use.
  */
 void cairn_heap_drain(struct cairn_heap *heap);
 
@@ -285,10 +300,11 @@ struct cairn_heap_stats {
  */
 void cairn_heap_stats(struct cairn_heap *heap, struct cairn_heap_stats *out);
 
-/* A block, or a slab of them, as a walk shows it. */
+/* A block as a walk shows it. */
 struct cairn_heap_block {
     void *start;
     size_t bytes;
+    size_t index; /* of those of its slab; 0: the first */
     bool is_free;
 };
 

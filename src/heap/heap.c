@@ -9,6 +9,7 @@
 #include "base/align.h"
 #include "base/lock.h"
 #include "base/memory.h"
+#include "heap/cache.h"
 #include "heap/debug.h"
 #include "heap/directory.h"
 #include "heap/engine.h"
@@ -173,6 +174,8 @@ enum cairn_status cairn_heap_init(struct cairn_heap *heap,
         return CAIRN_IN_USE;
     if (!is_valid(config))
         return CAIRN_BAD_ARGUMENT;
+    if (config->engine != CAIRN_HEAP_SLAB)
+        return CAIRN_NOT_FOUND;
     heap->config = *config;
     if (heap->config.cpu_count == 0)
         heap->config.cpu_count = cairn_platform_cpu_count();
@@ -450,6 +453,7 @@ size_t cairn_heap_free_many(struct cairn_heap *heap, void **blocks,
 
 void cairn_heap_drain(struct cairn_heap *heap)
 {
+    cairn__caches_drain(heap, cairn_platform_cpu());
     heap->engine->drain(heap);
 }
 
@@ -472,6 +476,7 @@ void cairn_heap_retire_cpu(struct cairn_heap *heap, unsigned cpu)
     }
     cairn__large_release(heap, cairn__large_unkeep(heap, &heap->cpus[cpu]));
     cairn__slab_retire(heap, &heap->cpus[cpu]);
+    cairn__caches_drain(heap, cpu);
     set_retired(heap, cpu, true);
 }
 

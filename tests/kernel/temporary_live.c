@@ -168,20 +168,20 @@ CAIRN_TEST(A14_F4_G9_live_the_temporary_heap_is_retired)
 
     temporary_choose(false, true);
     temporary_alloc();
-    heap = kernel.heap;
-    is_loaders = kernel.heap_is_loaders;
+    heap = kernel.tempheap;
+    is_loaders = kernel.tempheap_is_loaders;
     tables = frames_left();
     temporary_map(&kernel.table);
     tables -= frames_left();
     temporary_hold();
-    CHECK_EQ(cairn_phys_range_bytes(heap), kernel.heap_bytes);
-    CHECK(kernel.heap_bytes >= CAIRN_MIB || is_loaders);
-    for (uint64_t at = 0; at < kernel.heap_bytes; at += CAIRN_FRAME_SIZE) {
+    CHECK_EQ(cairn_phys_range_bytes(heap), kernel.tempheap_bytes);
+    CHECK(kernel.tempheap_bytes >= CAIRN_MIB || is_loaders);
+    for (uint64_t at = 0; at < kernel.tempheap_bytes; at += CAIRN_FRAME_SIZE) {
         CHECK(
             probe_write((uintptr_t)(KERNEL_TEMPORARY_HEAP + at), 0x6c, &fault));
         CHECK_EQ(space_window(heap.start.value + at)[0], 0x6c);
     }
-    expect_nothing_at(KERNEL_TEMPORARY_HEAP + kernel.heap_bytes);
+    expect_nothing_at(KERNEL_TEMPORARY_HEAP + kernel.tempheap_bytes);
     gained =
         (is_loaders ? cairn_phys_range_bytes(heap) : 0) >> CAIRN_FRAME_SHIFT;
     aside = kernel.table.aside_count;
@@ -189,7 +189,7 @@ CAIRN_TEST(A14_F4_G9_live_the_temporary_heap_is_retired)
     CHECK_EQ(freed + (kernel.table.aside_count - aside),
              (cairn_phys_range_bytes(heap) >> CAIRN_FRAME_SHIFT) + tables);
     CHECK_EQ(frames_left(), before + gained);
-    CHECK_EQ(kernel.heap_bytes, 0);
+    CHECK_EQ(kernel.tempheap_bytes, 0);
     CHECK_EQ(temporary_drop_heap(), 0);
     expect_nothing_at(KERNEL_TEMPORARY_HEAP);
     expect_nothing_at(KERNEL_TEMPORARY_HEAP + cairn_phys_range_bytes(heap) - 1);
@@ -212,8 +212,8 @@ CAIRN_TEST(A14_live_a_heap_in_use_is_not_reclaimed)
     CHECK_EQ(cairn_frames_reclaim(&kernel.frames, &kernel.boot.map,
                                   CAIRN_MEMORY_LOADER, NULL, &refused),
              CAIRN_OK);
-    CHECK(refused >= (kernel.heap_is_loaders ? kernel.heap_bytes : 0));
-    CHECK(cairn_frames_info(&kernel.frames, cairn_pfn_of(kernel.heap.start))
+    CHECK(refused >= (kernel.tempheap_is_loaders ? kernel.tempheap_bytes : 0));
+    CHECK(cairn_frames_info(&kernel.frames, cairn_pfn_of(kernel.tempheap.start))
               .usage != CAIRN_FRAME_FREE);
     CHECK_EQ(*(volatile uint64_t *)(uintptr_t)KERNEL_TEMPORARY_HEAP,
              0x6361697268656170);
