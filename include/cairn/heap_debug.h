@@ -33,12 +33,14 @@ CAIRN_BEGIN_DECLS
 /* ---- Wrappers ------------------------------------------------------------ */
 
 /*
- * cairn_heap_alloc, _free and _realloc for callers that act for another one.
+ * cairn_heap_alloc, _alloc_aligned, _free and _realloc for callers that act for another one.
  *
  *   site  where to the call returns for which this is done
  */
 void *cairn_heap_alloc_at(struct cairn_heap *heap, size_t size, unsigned flags,
                           uintptr_t site);
+void *cairn_heap_alloc_aligned_at(struct cairn_heap *heap, size_t size,
+                                  size_t align, unsigned flags, uintptr_t site);
 enum cairn_status cairn_heap_free_at(struct cairn_heap *heap, void *block,
                                      uintptr_t site);
 void *cairn_heap_realloc_at(struct cairn_heap *heap, void *block, size_t size,
