@@ -27,13 +27,14 @@
 CAIRN_BEGIN_DECLS
 
 /* Level debug: what bytes are that nobody has written. */
-#define CAIRN_HEAP_BYTE_FRESH 0xa5 /* allocated, not zeroed; and red zones */
+#define CAIRN_HEAP_BYTE_FRESH 0xa5 /* allocated, not zeroed; red zones */
 #define CAIRN_HEAP_BYTE_FREED 0x5a
 
 /* ---- Wrappers ------------------------------------------------------------ */
 
 /*
- * cairn_heap_alloc, _alloc_aligned, _free and _realloc for callers that act for another one.
+ * cairn_heap_alloc, _alloc_aligned, _free and _realloc for callers that act for
+ * another one.
  *
  *   site  where to the call returns for which this is done
  */

@@ -29,7 +29,7 @@
  *        that free a block at the very same time, both are told that all is
  *        well; it is noticed when the block leaves quarantine again.
  *
- * COST   Twice to three times level fast; docs/HEAP.md has numbers.
+ * COST   Twice what level fast costs, in programs; docs/HEAP.md has numbers.
  *
  * FAILS  No memory below: the CPU's quarantine is freed, and it is tried again.
  *
