@@ -18,7 +18,8 @@ struct bench_heap_trace {
 };
 
 #define BENCH_HEAP_TRACES 1
-static const struct bench_heap_size python_sizes[] = {{24,100}};
-static const struct bench_heap_trace bench_heap_traces[] = {{"python",python_sizes,1}};
+static const struct bench_heap_size python_sizes[] = {{24, 100}};
+static const struct bench_heap_trace bench_heap_traces[] = {
+    {"python", python_sizes, 1}};
 
 #endif

@@ -167,7 +167,7 @@ CAIRN_TEST(J4_guards_come_as_often_as_they_should)
     heap_build_end();
 }
 
-/* The common path does not ask: a block that comes and goes stays in its bin. */
+/* The common path does not ask: what comes and goes stays in its bin. */
 CAIRN_TEST(J4_guards_are_off_the_common_path)
 {
     unsigned seen = 0;

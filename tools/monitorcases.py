@@ -182,7 +182,7 @@ MONITOR = (
      r"(?s)PD +0 .*8000000000000083  P\|RW\|PS\|NX\n.*identity map: 1 GiB from 0 on\n"
      r"clean: 0 .*reduced: the lower half has an identity map$", "identity=keep"),
     ("F4_identity_dropped_by_hand", "probe write 0x8000; identity drop; probe read 0x8000; audit",
-     True, r"(?s)wrote 0x.* map: 12 KiB reclaimed \(3 frames\)\nexception 14, .*8000: .*\nclean: 0 ",
+     True, r"(?s)wrote 0x.* map: 12 KiB reclaimed \(3 frames\)\nexception 14, .*8000: .*\nclean: 0",
      "identity=keep"),
     ("F4_identity_dropped_at_the_start", "probe read 0x200000; identity; audit", True,
      r"(?s)exception 14, error code 0, .*\nno identity map; .*clean: 0 (?!.*reduced)",

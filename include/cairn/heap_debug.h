@@ -27,18 +27,21 @@
 CAIRN_BEGIN_DECLS
 
 /* Level debug: what bytes are that nobody has written. */
-#define CAIRN_HEAP_BYTE_FRESH 0xa5 /* allocated, not zeroed; and red zones */
+#define CAIRN_HEAP_BYTE_FRESH 0xa5 /* allocated, not zeroed; red zones */
 #define CAIRN_HEAP_BYTE_FREED 0x5a
 
 /* ---- Wrappers ------------------------------------------------------------ */
 
 /*
- * cairn_heap_alloc, _free and _realloc for callers that act for another one.
+ * cairn_heap_alloc, _alloc_aligned, _free and _realloc for callers that act for
+ * another one.
  *
  *   site  where to the call returns for which this is done
  */
 void *cairn_heap_alloc_at(struct cairn_heap *heap, size_t size, unsigned flags,
                           uintptr_t site);
+void *cairn_heap_alloc_aligned_at(struct cairn_heap *heap, size_t size,
+                                  size_t align, unsigned flags, uintptr_t site);
 enum cairn_status cairn_heap_free_at(struct cairn_heap *heap, void *block,
                                      uintptr_t site);
 void *cairn_heap_realloc_at(struct cairn_heap *heap, void *block, size_t size,

@@ -29,7 +29,7 @@
  *        that free a block at the very same time, both are told that all is
  *        well; it is noticed when the block leaves quarantine again.
  *
- * COST   Twice to three times level fast; docs/HEAP.md has numbers.
+ * COST   Twice what level fast costs, in programs; docs/HEAP.md has numbers.
  *
  * FAILS  No memory below: the CPU's quarantine is freed, and it is tried again.
  *
@@ -43,6 +43,7 @@
 #include "heap/debug.h"
 #include "base/align.h"
 #include "base/bits.h"
+#include "base/lock.h"
 #include "base/memory.h"
 #include "heap/slab.h"
 
@@ -392,7 +393,7 @@ static void *take_base(struct cairn_heap *heap, size_t bytes, size_t align,
 }
 
 /*
- * Bytes of the base block that has been taken for so many: what its bin says,
+ * Bytes of the base block that has been taken for so many: its class says,
  * if it is one of the slab engine's, since that is the shorter way.
  */
 static size_t bytes_taken(const struct cairn_heap *heap,
@@ -405,7 +406,8 @@ static size_t bytes_taken(const struct cairn_heap *heap,
         !below->is_direct)
         return bytes_at(heap, (uintptr_t)head);
     bin = below->bins[(bytes + CAIRN_HEAP_ALIGN - 1) / CAIRN_HEAP_ALIGN];
-    return cairn__bin_at(below->cpus, bin)->bytes;
+    return bin != 0 ? cairn__class_bytes(bin / sizeof(struct cairn__bin))
+                    : bytes_at(heap, (uintptr_t)head);
 }
 
 void *cairn__debug_alloc(struct cairn_heap *heap,
@@ -641,6 +643,7 @@ enum cairn_status cairn__debug_init(struct cairn_heap *heap)
         cairn__heap_give_meta(heap, debug, pages);
         return status;
     }
+    cairn__lock_init(&debug->below.lock, CAIRN__RANK_HEAP_BELOW);
     heap->debug = debug;
     make_cpus(heap);
     heap->cpus = debug->below.cpus;
@@ -648,6 +651,11 @@ enum cairn_status cairn__debug_init(struct cairn_heap *heap)
     heap->mask = 0;
     heap->engine = &cairn__heap_debug;
     return CAIRN_OK;
+}
+
+struct cairn_heap *cairn__debug_below(struct cairn_heap *heap)
+{
+    return heap->debug == NULL ? NULL : &heap->debug->below;
 }
 
 void cairn__debug_retire(struct cairn_heap *heap, unsigned cpu)

@@ -46,6 +46,9 @@ enum cairn_status cairn__debug_free(struct cairn_heap *heap, void *block,
 void *cairn__debug_realloc(struct cairn_heap *heap, void *block, size_t size,
                            uintptr_t site);
 
+/* The heap below; NULL: another level. */
+struct cairn_heap *cairn__debug_below(struct cairn_heap *heap);
+
 void cairn__debug_retire(struct cairn_heap *heap, unsigned cpu);
 void cairn__debug_resume(struct cairn_heap *heap, unsigned cpu);
 

@@ -269,16 +269,22 @@ void *cairn_heap_alloc_at(struct cairn_heap *heap, size_t size, unsigned flags,
     return alloc(heap, size, flags, site);
 }
 
-void *cairn_heap_alloc_aligned(struct cairn_heap *heap, size_t size,
-                               size_t align, unsigned flags)
+void *cairn_heap_alloc_aligned_at(struct cairn_heap *heap, size_t size,
+                                  size_t align, unsigned flags, uintptr_t site)
 {
-    struct cairn__heap_call call = {size, align, flags, CALLER};
+    struct cairn__heap_call call = {size, align, flags, site};
 
     if (!cairn__is_power(align))
         return NULL;
     if (align <= CAIRN_HEAP_ALIGN)
-        return alloc(heap, size, flags, CALLER);
+        return alloc(heap, size, flags, site);
     return alloc_rest(heap, &call);
+}
+
+void *cairn_heap_alloc_aligned(struct cairn_heap *heap, size_t size,
+                               size_t align, unsigned flags)
+{
+    return cairn_heap_alloc_aligned_at(heap, size, align, flags, CALLER);
 }
 
 void *cairn_heap_calloc(struct cairn_heap *heap, size_t count, size_t size)

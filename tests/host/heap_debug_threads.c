@@ -75,7 +75,7 @@ static void unmap(void *context, uintptr_t page)
     (void)context, (void)page;
 }
 
-static void start(void)
+static struct cairn_heap_config configure(void)
 {
     static const struct cairn_heap_guards guards = {.start = (uintptr_t)guarded,
                                                     .slots = GUARD_SLOTS,
@@ -92,11 +92,16 @@ static void start(void)
     config.source.free = give;
     config.source.start = (uintptr_t)memory;
     config.source.end = config.source.start + sizeof(memory);
+    return config;
+}
+
+static void start(const struct cairn_heap_config *config)
+{
     memset(&heap, 0, sizeof(heap));
     memset(is_used, 0, sizeof(is_used));
     memset(slots, 0, sizeof(slots));
     faults = 0;
-    CHECK_EQ(cairn_heap_init(&heap, &config), CAIRN_OK);
+    CHECK_EQ(cairn_heap_init(&heap, config), CAIRN_OK);
 }
 
 static void expect(bool good)
@@ -152,9 +157,10 @@ static void *work(void *argument)
 CAIRN_TEST(G13_debug_on_many_cpus)
 {
     pthread_t threads[THREADS];
+    struct cairn_heap_config config = configure();
     struct cairn_heap_stats stats;
 
-    start();
+    start(&config);
     for (uintptr_t i = 0; i < THREADS; i++)
         CHECK_EQ(pthread_create(&threads[i], NULL, work, (void *)i), 0);
     for (unsigned i = 0; i < THREADS; i++)
@@ -172,4 +178,24 @@ CAIRN_TEST(G13_debug_on_many_cpus)
     for (unsigned i = 0; i < THREADS; i++)
         cairn_heap_retire_cpu(&heap, i);
     CHECK_EQ(cairn_heap_check(&heap), 0);
+}
+
+/* CPU 0 never uses the heap: what is only in its part is not there. */
+CAIRN_TEST(G13_debug_on_the_second_cpu_only)
+{
+    struct cairn_heap_config config = configure();
+    uint8_t *block;
+
+    config.starts_retired = true;
+    config.guard_every = 0;
+    start(&config);
+    sim_set_cpu(1);
+    cairn_heap_resume_cpu(&heap, 1);
+    block = cairn_heap_alloc(&heap, 40, 0);
+    CHECK(block != NULL);
+    CHECK_EQ(cairn_heap_check(&heap), 0);
+    CHECK_EQ(cairn_heap_free(&heap, block), CAIRN_OK);
+    cairn_heap_drain(&heap);
+    CHECK_EQ(cairn_heap_findings(&heap, NULL), 0);
+    sim_set_cpu(0);
 }
