@@ -141,14 +141,14 @@ static void run(void)
     heap_build_end();
 }
 
-CAIRN_TEST(heap_random_calls_agree_with_a_model)
+HEAP_TEST(heap_random_calls_agree_with_a_model)
 {
     heap_build_begin(PAGES);
     run();
 }
 
 /* From time to time the source refuses everything for a while. */
-CAIRN_TEST(heap_random_refusals_lose_nothing)
+HEAP_TEST(heap_random_refusals_lose_nothing)
 {
     heap_build_begin(PAGES);
     memset(blocks, 0, sizeof(blocks));

@@ -3,8 +3,8 @@
  *
  * HOW    Small requests of the slab engine are served here, from the CPU's
  *        bins; whatever is not there, and all else, is the engine's.  An engine
- *        or a level that wants to see every request leaves heap->classes all
- *        0: then no bin ever has a block.
+ *        that wants to see every request has no bins: direct_end is 0 then,
+ *        as it is before the start, and no CPU's structure is looked at.
  */
 #include "base/align.h"
 #include "base/lock.h"
@@ -15,6 +15,11 @@
 #include "heap/slab.h"
 
 #define KEEP_BYTES ((size_t)2 << 20)
+
+static const struct cairn__heap_engine *const engines[] = {
+    [CAIRN_HEAP_SLAB] = &cairn__heap_slab,
+    [CAIRN_HEAP_FIRSTFIT] = &cairn__heap_firstfit,
+};
 
 /* More cannot be rounded up to pages, nor is it any machine's. */
 #define SIZE_LIMIT (SIZE_MAX / 2)
@@ -120,13 +125,25 @@ struct cairn__free_block *cairn__heap_arrays(const struct cairn_heap *heap,
     return first + cpu * array_blocks();
 }
 
-static enum cairn_status make_cpus(struct cairn_heap *heap)
+static size_t cpus_pages(const struct cairn_heap *heap)
 {
     size_t bytes =
         sizeof(*heap->cpus) + array_blocks() * sizeof(struct cairn__free_block);
 
-    heap->cpus = cairn__heap_take_meta(
-        heap, cairn__heap_pages_of(bytes * heap->config.cpu_count));
+    return cairn__heap_pages_of(bytes * heap->config.cpu_count);
+}
+
+/* The heap cannot start. */
+static void give_cpus(struct cairn_heap *heap)
+{
+    if (heap->cpus != NULL)
+        cairn__heap_give_meta(heap, heap->cpus, cpus_pages(heap));
+    heap->cpus = NULL;
+}
+
+static enum cairn_status make_cpus(struct cairn_heap *heap)
+{
+    heap->cpus = cairn__heap_take_meta(heap, cpus_pages(heap));
     if (heap->cpus == NULL)
         return CAIRN_NO_MEMORY;
     for (unsigned i = 0; i < heap->config.cpu_count; i++) {
@@ -139,6 +156,7 @@ static enum cairn_status make_cpus(struct cairn_heap *heap)
 enum cairn_status cairn_heap_init(struct cairn_heap *heap,
                                   const struct cairn_heap_config *config)
 {
+    const struct cairn__heap_engine *engine;
     enum cairn_status status;
 
     if (heap->engine != NULL)
@@ -149,12 +167,18 @@ enum cairn_status cairn_heap_init(struct cairn_heap *heap,
     if (heap->config.cpu_count == 0)
         heap->config.cpu_count = cairn_platform_cpu_count();
     cairn__lock_init(&heap->lock, CAIRN__RANK_HEAP);
-    status = make_cpus(heap);
+    engine = engines[config->engine];
+    status = engine->has_caches ? make_cpus(heap) : CAIRN_OK;
     if (status == CAIRN_OK)
-        status = cairn__heap_slab.init(heap);
-    if (status == CAIRN_OK)
-        heap->engine = &cairn__heap_slab;
-    return status;
+        status = engine->init(heap);
+    if (status != CAIRN_OK) {
+        give_cpus(heap);
+        heap->is_direct = false;
+        return status;
+    }
+    heap->direct_end = heap->is_direct ? CAIRN_HEAP_SMALL_MAX + 1 : 0;
+    heap->engine = engine;
+    return CAIRN_OK;
 }
 
 /* ---- Allocate ------------------------------------------------------------ */
@@ -203,7 +227,7 @@ void *cairn_heap_alloc(struct cairn_heap *heap, size_t size, unsigned flags)
     unsigned bin;
     uintptr_t start;
 
-    if (__builtin_expect(size > CAIRN_HEAP_SMALL_MAX, 0))
+    if (__builtin_expect(size >= heap->direct_end, 0))
         return alloc_large(heap, size, flags);
     bin = heap->bins[(size + CAIRN_HEAP_ALIGN - 1) / CAIRN_HEAP_ALIGN];
     cpu = cairn__heap_enter(heap, &state);
@@ -246,6 +270,13 @@ static enum cairn_status report(const struct cairn_heap *heap,
     return status;
 }
 
+static enum cairn_status free_rest(struct cairn_heap *heap, void *block)
+{
+    if (heap->engine == NULL)
+        return report(heap, block, CAIRN_NOT_MEMORY);
+    return report(heap, block, heap->engine->free(heap, block));
+}
+
 enum cairn_status cairn_heap_free(struct cairn_heap *heap, void *block)
 {
     unsigned long state;
@@ -254,15 +285,15 @@ enum cairn_status cairn_heap_free(struct cairn_heap *heap, void *block)
 
     if (__builtin_expect(block == NULL, 0))
         return CAIRN_OK;
+    if (__builtin_expect(heap->direct_end == 0, 0))
+        return free_rest(heap, block);
     cpu = cairn__heap_enter(heap, &state);
     is_done = cairn__cpu_put(heap, cpu, (uintptr_t)block) ||
               cairn__cpu_put_large(heap, cpu, (uintptr_t)block);
     cairn__heap_leave(state);
     if (__builtin_expect(is_done, 1))
         return CAIRN_OK;
-    if (heap->engine == NULL)
-        return report(heap, block, CAIRN_NOT_MEMORY);
-    return report(heap, block, heap->engine->free(heap, block));
+    return free_rest(heap, block);
 }
 
 enum cairn_status cairn_heap_free_sized(struct cairn_heap *heap, void *block,
@@ -347,7 +378,8 @@ size_t cairn_heap_free_many(struct cairn_heap *heap, void **blocks,
 
 void cairn_heap_drain(struct cairn_heap *heap)
 {
-    heap->engine->drain(heap);
+    if (heap->engine != NULL)
+        heap->engine->drain(heap);
 }
 
 static void set_retired(struct cairn_heap *heap, unsigned cpu, bool is_retired)
@@ -363,6 +395,8 @@ static void set_retired(struct cairn_heap *heap, unsigned cpu, bool is_retired)
 
 void cairn_heap_retire_cpu(struct cairn_heap *heap, unsigned cpu)
 {
+    if (heap->cpus == NULL)
+        return;
     cairn__large_release(heap, cairn__large_unkeep(heap, &heap->cpus[cpu]));
     cairn__slab_retire(heap, &heap->cpus[cpu]);
     set_retired(heap, cpu, true);
@@ -370,6 +404,8 @@ void cairn_heap_retire_cpu(struct cairn_heap *heap, unsigned cpu)
 
 void cairn_heap_resume_cpu(struct cairn_heap *heap, unsigned cpu)
 {
+    if (heap->cpus == NULL)
+        return;
     if (!heap->cpus[cpu].is_ready)
         cairn__heap_prepare(heap, &heap->cpus[cpu]);
     set_retired(heap, cpu, false);
@@ -392,6 +428,13 @@ void cairn_heap_walk(struct cairn_heap *heap, cairn__heap_visitor visit,
 {
     if (heap->engine != NULL)
         heap->engine->walk(heap, visit, context);
+}
+
+void cairn_heap_pages_walk(struct cairn_heap *heap,
+                           cairn__heap_page_visitor visit, void *context)
+{
+    if (heap->engine != NULL)
+        heap->engine->pages(heap, visit, context);
 }
 
 unsigned cairn_heap_check(struct cairn_heap *heap)
