@@ -258,7 +258,7 @@ CAIRN_TEST(heap_firstfit_check_numbers_what_is_wrong)
     WRONG_WITH(cairn__heap_run_first(run, 0)->page_count, 10);
     CHECK_EQ(wrong, 1);
     run = run->left != NULL ? run->left : run->right;
-    run->parent = run;
+    run->parent = NULL;
     CHECK_EQ(cairn_heap_check(HEAP), 2);
     run->parent = HEAP->firstfit.root;
     WRONG_WITH(run->most, 1);

@@ -26,6 +26,7 @@ enum cairn__lock_rank {
     CAIRN__RANK_FRAMES, /* struct cairn_frames */
     CAIRN__RANK_EARLY,  /* struct cairn_early */
     CAIRN__RANK_HEAP,   /* struct cairn_heap */
+    CAIRN__RANK_ARENA,  /* struct cairn_heap_arena */
     CAIRN__RANK_COUNT
 };
 
