@@ -65,22 +65,12 @@ void heap_prepare(struct cairn_frames_config *config)
 void heap_start(void)
 {
     struct cairn_heap_config config = cairn_heap_config_default();
-    enum cairn_status status;
 
     kernel_require(
         cairn_heap_source_frames(&frames, &kernel.frames, &config.source),
         "pages of the heap");
     config.engine = engine;
     config.level = level;
-    status = cairn_heap_init(&kernel.heap, &config);
-    if (status == CAIRN_NOT_FOUND) {
-        console_printf("[cairn] heap=%s: the library has no such engine; it is "
-                       "slab\n",
-                       cairn_report_heap_engine_name(engine));
-        engine = CAIRN_HEAP_SLAB;
-        config.engine = engine;
-        status = cairn_heap_init(&kernel.heap, &config);
-    }
-    kernel_require(status, "heap");
+    kernel_require(cairn_heap_init(&kernel.heap, &config), "heap");
     cairn_kmalloc_use(&kernel.heap);
 }

@@ -90,14 +90,6 @@ CAIRN_TEST(G10_without_a_heap_there_is_no_memory)
     CHECK(cairn_kmalloc_heap() == heap);
 }
 
-CAIRN_TEST(heap_of_an_engine_that_is_missing_is_refused)
-{
-    heap_build_prepare(16);
-    heap_build.config.engine = CAIRN_HEAP_FIRSTFIT;
-    CHECK(!heap_build_start());
-    CHECK_EQ(heap_build.used_count, 0);
-}
-
 CAIRN_TEST(heap_reclaim_gives_back_what_is_kept)
 {
     static struct cairn_heap none;

@@ -141,7 +141,7 @@ static void run(void)
     heap_build_end();
 }
 
-CAIRN_TEST(heap_random_calls_agree_with_a_model)
+HEAP_TEST(heap_random_calls_agree_with_a_model)
 {
     heap_build_begin(PAGES);
     run();
@@ -171,13 +171,13 @@ static void run_refusing(void)
     heap_build_end();
 }
 
-CAIRN_TEST(heap_random_refusals_lose_nothing)
+HEAP_TEST(heap_random_refusals_lose_nothing)
 {
     heap_build_begin(PAGES);
     run_refusing();
 }
 
-CAIRN_TEST(heap_random_refusals_at_level_debug)
+HEAP_TEST(heap_random_refusals_at_level_debug)
 {
     heap_build_prepare(PAGES);
     heap_build.config.level = CAIRN_HEAP_DEBUG;
@@ -185,7 +185,7 @@ CAIRN_TEST(heap_random_refusals_at_level_debug)
     run_refusing();
 }
 
-CAIRN_TEST(heap_random_calls_at_level_debug)
+HEAP_TEST(heap_random_calls_at_level_debug)
 {
     heap_build_prepare(PAGES);
     heap_build.config.level = CAIRN_HEAP_DEBUG;

@@ -34,7 +34,7 @@ HEAP_MONITOR = (
     ("L6_caches_usage", "caches x", False, r"caches: unknown argument 'x'"),
     ("L6_caches_too_large", "caches try 1M", False, r"no cache of objects of 1048576 bytes"),
     ("G12_heap_engine_missing", "heapinfo", True,
-     r"(?s)heap=firstfit: the library has no such engine; it is slab\n.*engine slab",
+     r"engine firstfit, level 1, checked",
      "heap=firstfit"),
     ("G12_heap_of_nobody", "heapinfo", True,
      r"(?s)heap=buddy: there are slab, firstfit\n.*engine slab", "heap=buddy"),

@@ -140,6 +140,8 @@ struct cairn_heap_config {
 struct cairn_heap_config cairn_heap_config_default(void);
 
 struct cairn__slab;
+struct cairn__heap_run;
+struct cairn__heap_shelf;
 struct cairn__heap_cpu;
 struct cairn__heap_leaf;
 struct cairn__heap_engine;
@@ -164,11 +166,28 @@ struct cairn_heap_finding {
 #define CAIRN_HEAP_CLASSES    73 /* one of them is none */
 #define CAIRN_HEAP_SLAB_KINDS 32
 
+/* Private: descriptors of one kind, of the first-fit engine. */
+struct cairn__heap_stock {
+    struct cairn__heap_shelf *shelves; /* [lock] pages that have some */
+    size_t empty_count;                /* [lock] pages of which none is used */
+};
+
+/* Private: the first-fit engine. */
+struct cairn__heap_firstfit {
+    struct cairn__heap_run *root;       /* [lock] all heap pages */
+    struct cairn__heap_run *spare;      /* [lock] free as a whole */
+    struct cairn__heap_stock stocks[2]; /* [lock] */
+    size_t live_blocks;                 /* [lock] */
+    size_t live_bytes;                  /* [lock] */
+    size_t free_bytes;                  /* [lock] in heap pages */
+};
+
 /* Private, here so that hosts can store it. */
 struct cairn_heap {
     struct cairn__heap_leaf **directory; /* constant; entries: atomic */
     uintptr_t mask;                      /* constant: entries of it, less one */
     struct cairn__heap_cpu *cpus;        /* constant: one for each CPU */
+    size_t direct_end; /* constant: smaller requests may come out of a bin */
     /* Constant: where the bin is for a size in units of 16 bytes. */
     uint16_t bins[CAIRN_HEAP_SMALL_LIMIT / CAIRN_HEAP_ALIGN + 1];
     bool is_direct; /* constant: blocks come out of bins */
@@ -177,6 +196,7 @@ struct cairn_heap {
     struct cairn_lock lock __attribute__((aligned(64)));
     struct cairn__slab *unused[CAIRN_HEAP_SLAB_KINDS]; /* [lock] descriptors */
     struct cairn_object_cache *caches; /* [lock] typed ones, the newest first */
+    struct cairn__heap_firstfit firstfit;
     unsigned retired_count; /* [lock] CPUs that others may take from; atomic */
     size_t meta_pages;      /* atomic: descriptors, leaves, all that is below */
     size_t source_pages;    /* atomic: taken from the source */
@@ -317,6 +337,25 @@ void cairn_heap_walk(struct cairn_heap *heap,
                      bool (*visit)(void *context,
                                    const struct cairn_heap_block *block),
                      void *context);
+
+/* A run of pages that blocks lie in: a heap page, a slab, or one large block */
+struct cairn_heap_page {
+    void *start;
+    size_t bytes;
+    size_t free_bytes;             /* in segments that are free */
+    struct cairn_heap_block first; /* segment; the next begins where it ends */
+};
+
+/*
+ * Show every run of pages, in order of addresses, until `visit` says false;
+ * cairn_heap_walk shows their segments in the same order.
+ *
+ * Context  nobody allocates or frees meanwhile.
+ */
+void cairn_heap_pages_walk(struct cairn_heap *heap,
+                           bool (*visit)(void *context,
+                                         const struct cairn_heap_page *page),
+                           void *context);
 
 /*
  * Check the heap's invariants (numbered in the engine's file).

@@ -27,6 +27,7 @@ enum cairn__lock_rank {
     CAIRN__RANK_EARLY,      /* struct cairn_early */
     CAIRN__RANK_HEAP,       /* struct cairn_heap */
     CAIRN__RANK_HEAP_BELOW, /* that of level debug, which another one is over */
+    CAIRN__RANK_ARENA,      /* struct cairn_heap_arena */
     CAIRN__RANK_COUNT
 };
 

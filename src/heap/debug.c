@@ -801,10 +801,17 @@ static unsigned check(struct cairn_heap *heap)
 }
 
 /* What allocates and frees has sites, which an engine does not know. */
+static void pages(struct cairn_heap *heap, cairn__heap_page_visitor visit,
+                  void *context)
+{
+    cairn_heap_pages_walk(&heap->debug->below, visit, context);
+}
+
 const struct cairn__heap_engine cairn__heap_debug = {
     .usable = usable,
     .drain = drain,
     .stats = stats,
     .walk = walk,
+    .pages = pages,
     .check = check,
 };

@@ -3,8 +3,8 @@
  *
  * HOW    Small requests of the slab engine are served here, from the CPU's
  *        bins; whatever is not there, and all else, is the engine's.  An engine
- *        or a level that wants to see every request leaves heap->classes all
- *        0: then no bin ever has a block.
+ *        that wants to see every request has no bins: direct_end is 0 then,
+ *        as it is before the start, and no CPU's structure is looked at.
  */
 #include "base/align.h"
 #include "base/lock.h"
@@ -23,6 +23,11 @@
 
 /* Where to the public function that this stands in returns. */
 #define CALLER ((uintptr_t)__builtin_return_address(0))
+
+static const struct cairn__heap_engine *const engines[] = {
+    [CAIRN_HEAP_SLAB] = &cairn__heap_slab,
+    [CAIRN_HEAP_FIRSTFIT] = &cairn__heap_firstfit,
+};
 
 /* More cannot be rounded up to pages, nor is it any machine's. */
 #define SIZE_LIMIT (SIZE_MAX / 2)
@@ -135,13 +140,25 @@ struct cairn__free_block *cairn__heap_arrays(const struct cairn_heap *heap,
     return first + cpu * array_blocks();
 }
 
-static enum cairn_status make_cpus(struct cairn_heap *heap)
+static size_t cpus_pages(const struct cairn_heap *heap)
 {
     size_t bytes =
         sizeof(*heap->cpus) + array_blocks() * sizeof(struct cairn__free_block);
 
-    heap->cpus = cairn__heap_take_meta(
-        heap, cairn__heap_pages_of(bytes * heap->config.cpu_count));
+    return cairn__heap_pages_of(bytes * heap->config.cpu_count);
+}
+
+/* The heap cannot start. */
+static void give_cpus(struct cairn_heap *heap)
+{
+    if (heap->cpus != NULL)
+        cairn__heap_give_meta(heap, heap->cpus, cpus_pages(heap));
+    heap->cpus = NULL;
+}
+
+static enum cairn_status make_cpus(struct cairn_heap *heap)
+{
+    heap->cpus = cairn__heap_take_meta(heap, cpus_pages(heap));
     if (heap->cpus == NULL)
         return CAIRN_NO_MEMORY;
     for (unsigned i = 0; i < heap->config.cpu_count; i++) {
@@ -153,16 +170,23 @@ static enum cairn_status make_cpus(struct cairn_heap *heap)
 
 static enum cairn_status start_engine(struct cairn_heap *heap)
 {
-    enum cairn_status status;
+    const struct cairn__heap_engine *engine = engines[heap->config.engine];
+    enum cairn_status status = CAIRN_OK;
 
     if (heap->config.level == CAIRN_HEAP_DEBUG)
         return cairn__debug_init(heap);
-    status = make_cpus(heap);
+    if (engine->has_caches)
+        status = make_cpus(heap);
     if (status == CAIRN_OK)
-        status = cairn__heap_slab.init(heap);
-    if (status == CAIRN_OK)
-        heap->engine = &cairn__heap_slab;
-    return status;
+        status = engine->init(heap);
+    if (status != CAIRN_OK) {
+        give_cpus(heap);
+        heap->is_direct = false;
+        return status;
+    }
+    heap->direct_end = heap->is_direct ? heap->config.small_bytes + 1 : 0;
+    heap->engine = engine;
+    return CAIRN_OK;
 }
 
 enum cairn_status cairn_heap_init(struct cairn_heap *heap,
@@ -174,8 +198,6 @@ enum cairn_status cairn_heap_init(struct cairn_heap *heap,
         return CAIRN_IN_USE;
     if (!is_valid(config))
         return CAIRN_BAD_ARGUMENT;
-    if (config->engine != CAIRN_HEAP_SLAB)
-        return CAIRN_NOT_FOUND;
     heap->config = *config;
     if (heap->config.cpu_count == 0)
         heap->config.cpu_count = cairn_platform_cpu_count();
@@ -242,7 +264,7 @@ static inline void *alloc(struct cairn_heap *heap, size_t size, unsigned flags,
     unsigned bin;
     uintptr_t start;
 
-    if (__builtin_expect(size > heap->config.small_bytes, 0))
+    if (__builtin_expect(size >= heap->direct_end, 0))
         return alloc_large(heap, size, flags, site);
     bin = heap->bins[(size + CAIRN_HEAP_ALIGN - 1) / CAIRN_HEAP_ALIGN];
     cpu = cairn__heap_enter(heap, &state);
@@ -331,7 +353,7 @@ static inline enum cairn_status free_block(struct cairn_heap *heap, void *block,
 
     if (__builtin_expect(block == NULL, 0))
         return CAIRN_OK;
-    if (__builtin_expect(heap->debug != NULL, 0))
+    if (__builtin_expect(heap->direct_end == 0, 0))
         return free_rest(heap, block, NULL, site);
     cpu = cairn__heap_enter(heap, &state);
     is_done = cairn__cpu_put(heap, cpu, (uintptr_t)block) ||
@@ -459,6 +481,8 @@ size_t cairn_heap_free_many(struct cairn_heap *heap, void **blocks,
 
 void cairn_heap_drain(struct cairn_heap *heap)
 {
+    if (heap->engine == NULL)
+        return;
     cairn__caches_drain(heap, cairn_platform_cpu());
     heap->engine->drain(heap);
 }
@@ -480,6 +504,8 @@ void cairn_heap_retire_cpu(struct cairn_heap *heap, unsigned cpu)
         cairn__debug_retire(heap, cpu);
         return;
     }
+    if (heap->cpus == NULL)
+        return;
     cairn__large_release(heap, cairn__large_unkeep(heap, &heap->cpus[cpu]));
     cairn__slab_retire(heap, &heap->cpus[cpu]);
     cairn__caches_drain(heap, cpu);
@@ -492,6 +518,8 @@ void cairn_heap_resume_cpu(struct cairn_heap *heap, unsigned cpu)
         cairn__debug_resume(heap, cpu);
         return;
     }
+    if (heap->cpus == NULL)
+        return;
     if (!heap->cpus[cpu].is_ready)
         cairn__heap_prepare(heap, &heap->cpus[cpu]);
     set_retired(heap, cpu, false);
@@ -516,6 +544,13 @@ void cairn_heap_walk(struct cairn_heap *heap, cairn__heap_visitor visit,
 {
     if (heap->engine != NULL)
         heap->engine->walk(heap, visit, context);
+}
+
+void cairn_heap_pages_walk(struct cairn_heap *heap,
+                           cairn__heap_page_visitor visit, void *context)
+{
+    if (heap->engine != NULL)
+        heap->engine->pages(heap, visit, context);
 }
 
 unsigned cairn_heap_check(struct cairn_heap *heap)

@@ -632,6 +632,7 @@ static enum cairn_status slab_init(struct cairn_heap *heap)
 }
 
 const struct cairn__heap_engine cairn__heap_slab = {
+    .has_caches = true,
     .init = slab_init,
     .alloc = slab_alloc,
     .free = slab_free,
@@ -640,5 +641,6 @@ const struct cairn__heap_engine cairn__heap_slab = {
     .drain = slab_drain,
     .stats = cairn__slab_stats,
     .walk = cairn__slab_walk,
+    .pages = cairn__slab_pages_walk,
     .check = cairn__slab_check,
 };

@@ -444,6 +444,10 @@ void cairn__slab_walk(struct cairn_heap *heap,
                       bool (*visit)(void *context,
                                     const struct cairn_heap_block *block),
                       void *context);
+void cairn__slab_pages_walk(struct cairn_heap *heap,
+                            bool (*visit)(void *context,
+                                          const struct cairn_heap_page *page),
+                            void *context);
 unsigned cairn__slab_check(struct cairn_heap *heap);
 
 #endif

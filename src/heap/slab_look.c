@@ -63,6 +63,26 @@ void cairn__slab_walk(struct cairn_heap *heap, cairn__heap_visitor visit,
     }
 }
 
+void cairn__slab_pages_walk(struct cairn_heap *heap,
+                            cairn__heap_page_visitor visit, void *context)
+{
+    struct cairn__slab *slab = next_slab(heap, NULL);
+    struct cairn_heap_page page;
+
+    for (; slab != NULL; slab = next_slab(heap, slab)) {
+        page.start = (void *)slab->base;
+        page.bytes = cairn__slab_pages(slab) * CAIRN__PAGE;
+        page.first.start = page.start;
+        page.first.bytes = block_bytes(slab);
+        page.first.is_free = is_free(slab, 0);
+        page.free_bytes = 0;
+        for (unsigned i = 0; i < slab->count; i++)
+            page.free_bytes += is_free(slab, i) ? page.first.bytes : 0;
+        if (!visit(context, &page))
+            return;
+    }
+}
+
 /* ---- Check --------------------------------------------------------------- */
 
 static bool has_bit(const cairn__word *words, unsigned index)

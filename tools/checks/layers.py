@@ -21,7 +21,7 @@ PUBLIC = {
     "frames": "frames dma",
     "paging": "window paging map temporary physmap ptwalk",
     "space": "ranges areas space stack fault layout text",
-    "heap": "heap kmalloc heap_debug cache new",
+    "heap": "heap heap_source heap_stage kmalloc heap_debug cache new",
     "report": "report audit",
     "init": "cairn init",
 }
