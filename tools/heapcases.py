@@ -33,7 +33,7 @@ HEAP_MONITOR = (
     ("L6_caches_help", "caches --help", True, r"caches try BYTES"),
     ("L6_caches_usage", "caches x", False, r"caches: unknown argument 'x'"),
     ("L6_caches_too_large", "caches try 1M", False, r"no cache of objects of 1048576 bytes"),
-    ("G12_heap_engine_missing", "heapinfo", True,
+    ("G12_heap_firstfit", "heapinfo", True,
      r"engine firstfit, level 1, checked",
      "heap=firstfit"),
     ("G12_heap_of_nobody", "heapinfo", True,
