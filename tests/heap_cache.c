@@ -263,6 +263,9 @@ CAIRN_TEST(cache_slabs_have_colours)
         offset = (uintptr_t)objects[i] & 4095;
         if (offset <= spare && offset % 64 == 0)
             is_seen[offset / 64] = true;
+        if (offset == 64)
+            CHECK_EQ(cairn_cache_free(&caches[0], (uint8_t *)objects[i] - 16),
+                     CAIRN_NOT_FIRST);
     }
     for (unsigned i = 0; i < 64; i++)
         seen += is_seen[i];
@@ -327,6 +330,30 @@ CAIRN_TEST(cache_refusals_leave_nothing_behind)
         CHECK_EQ(cairn_cache_destroy(&caches[0]), CAIRN_OK);
         heap_build_end();
     }
+}
+
+/* Pages are left, but no two of them together. */
+CAIRN_TEST(cache_slabs_may_be_smaller)
+{
+    static void *blocks[40];
+    unsigned count = 0;
+    void *object;
+
+    begin(40);
+    start(0, 704, 0);
+    CHECK_EQ(caches[0].pages, 2);
+    while ((blocks[count] = cairn_heap_alloc(HEAP, 4096, 0)) != NULL)
+        count++;
+    CHECK_EQ(cairn_heap_free(HEAP, blocks[--count]), CAIRN_OK);
+    object = take(0);
+    CHECK(object != NULL);
+    CHECK_EQ(stats_of(0).slab_bytes, 4096);
+    check_all();
+    while (count > 0)
+        CHECK_EQ(cairn_heap_free(HEAP, blocks[--count]), CAIRN_OK);
+    CHECK_EQ(cairn_cache_free(&caches[0], object), CAIRN_OK);
+    CHECK_EQ(cairn_cache_destroy(&caches[0]), CAIRN_OK);
+    heap_build_end();
 }
 
 CAIRN_TEST(cache_gives_way_when_memory_is_out)
