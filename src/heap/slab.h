@@ -330,10 +330,13 @@ CAIRN_INLINE bool cairn__cpu_put_large(const struct cairn_heap *heap,
                                        uintptr_t start)
 {
     struct cairn__slab *slab = cairn__heap_find(heap, start);
-    size_t kept = cpu->kept_bytes + slab->large_bytes;
     struct cairn__free_block *place;
+    size_t kept;
 
-    if (slab->span != 0 || slab->base != start || kept > cpu->keep_bytes ||
+    if (slab->span != 0 || slab->base != start)
+        return false;
+    kept = cpu->kept_bytes + slab->large_bytes; /* which small slabs have not */
+    if (kept > cpu->keep_bytes ||
         __atomic_load_n(&slab->states[0], __ATOMIC_RELAXED) !=
             CAIRN__BLOCK_ALLOCATED)
         return false;
