@@ -290,14 +290,24 @@ static const struct kind kinds[] = {
      {NOTHING, NOTHING, CAIRN_OVERRUN}},
 };
 
-/* What the mistakes that are not noticed write into is nobody's here. */
+/*
+ * Mistakes that are not noticed write into a block of the same slab, which is
+ * nobody's; behind large blocks there may be anything.
+ */
+static bool is_safe(const struct kind *kind, enum cairn_heap_level level,
+                    size_t size)
+{
+    return kind->noticed[level] != NOT_PROMISED &&
+           (kind->noticed[level] != NOTHING || size < CAIRN_FRAME_SIZE);
+}
+
 static void try_kind(const struct kind *kind, enum cairn_heap_level level,
                      size_t size)
 {
     void *before;
     void *after;
 
-    if (kind->noticed[level] == NOT_PROMISED)
+    if (!is_safe(kind, level, size))
         return;
     heap_build.config.level = level;
     CHECK(heap_build_start());

@@ -352,7 +352,7 @@ CAIRN_INLINE bool cairn__cpu_put_large(const struct cairn_heap *heap,
 
     if (slab->span != 0 || slab->base != start)
         return false;
-    kept = cpu->kept_bytes + slab->large_bytes;
+    kept = cpu->kept_bytes + slab->large_bytes; /* which small slabs have not */
     if (kept > cpu->keep_bytes ||
         __atomic_load_n(&slab->states[0], __ATOMIC_RELAXED) !=
             CAIRN__BLOCK_ALLOCATED)
