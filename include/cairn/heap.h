@@ -120,7 +120,7 @@ struct cairn__heap_cpu;
 struct cairn__heap_leaf;
 struct cairn__heap_engine;
 
-#define CAIRN_HEAP_CLASSES    73 /* one of them is none */
+#define CAIRN_HEAP_CLASSES    89 /* one of them is none */
 #define CAIRN_HEAP_SLAB_KINDS 32
 
 /* Private, here so that hosts can store it. */
