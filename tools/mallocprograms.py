@@ -4,6 +4,8 @@ WHAT   PROGRAMS lists them: how each is found, what it works on, how it is start
        are not installed are told, not missed.  Sources of their work are in tests/programs/;
        what is large is made in a folder that goes away.
 
+       `programs` is the stage of ./test that compares what they print.
+
 HOW    tests/programs/launch.c, linked statically, starts each and measures it: LD_PRELOAD is
        set behind it, and it is so small that it does not count.
 """
@@ -149,6 +151,14 @@ def redis_words(workshop):
     """A server that writes no files and listens at a socket of its own."""
     return ["redis-server", "--port", "0", "--unixsocket", workshop.path / "redis.sock", "--save",
             "", "--appendonly", "no", "--enable-debug-command", "yes", "--dir", workshop.path]
+
+
+def programs(report):
+    """real programs on Cairn's heap as malloc: nothing changes"""
+    if report.make("malloc"):
+        words = ["tools/malloc-programs"] + (["--all"] if report.options.all else [])
+        status, output = report.command(*words, timeout=3600)
+        report.tests("programs", status == 0, output)
 
 
 def source(name):

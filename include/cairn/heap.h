@@ -163,7 +163,7 @@ struct cairn_heap_finding {
     uintptr_t site;       /* that of the call that has met it */
 };
 
-#define CAIRN_HEAP_CLASSES    73 /* one of them is none */
+#define CAIRN_HEAP_CLASSES    89 /* one of them is none */
 #define CAIRN_HEAP_SLAB_KINDS 32
 
 /* Private: descriptors of one kind, of the first-fit engine. */

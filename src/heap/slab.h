@@ -47,14 +47,14 @@
 /* ---- Classes ------------------------------------------------------------- */
 
 /*
- * Class 0 is none.  1 .. 36 are small: 16, 32, ... 128 bytes, then four steps
+ * Class 0 is none.  1 .. 52 are small: 16, 32, ... 512 bytes, then four steps
  * to each power of two, up to 16 KiB; config.small_bytes is the last in use.
- * 37 .. 72 are large: 1, 2, ... 8 pages, then four steps.
+ * 53 .. 88 are large: 1, 2, ... 8 pages, then four steps.
  */
 #define CAIRN__CLASS_NONE  0u
-#define CAIRN__CLASS_LARGE 37u
+#define CAIRN__CLASS_LARGE 53u
 /* In a descriptor: pages of a block that no class is for. */
-#define CAIRN__CLASS_HUGE 73u
+#define CAIRN__CLASS_HUGE 89u
 
 #define CAIRN__SLAB_BLOCKS_MAX 1024u
 #define CAIRN__SLAB_PAGES_MAX  16u
