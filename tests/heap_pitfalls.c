@@ -49,8 +49,12 @@ HEAP_TEST(pitfall_a_double_free_is_no_success)
     blocks[1] = cairn_heap_alloc(HEAP, 40, 0);
     give(blocks[0]);
     CHECK_EQ(cairn_heap_free(HEAP, blocks[0]), CAIRN_DOUBLE_FREE);
-    CHECK(cairn_heap_alloc(HEAP, 40, 0) != cairn_heap_alloc(HEAP, 40, 0));
-    heap_build_check();
+    blocks[2] = cairn_heap_alloc(HEAP, 40, 0);
+    blocks[3] = cairn_heap_alloc(HEAP, 40, 0);
+    CHECK(blocks[2] != blocks[3]);
+    for (unsigned i = 1; i < 4; i++)
+        give(blocks[i]);
+    heap_build_end();
 }
 
 /* Merging only with the next segment: holes that grew smaller and smaller. */
