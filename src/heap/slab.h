@@ -266,11 +266,14 @@ CAIRN_INLINE bool cairn__slab_put(struct cairn__slab *slab,
                                   const struct cairn__heap_cpu *cpu,
                                   uint32_t index)
 {
-    unsigned free_count = slab->free_count + 1u;
+    unsigned free_count;
 
+    /* Of another CPU's slab, nothing else may be read. */
     if (__builtin_expect(__atomic_load_n(&slab->owner, __ATOMIC_RELAXED) != cpu,
-                         0) ||
-        __builtin_expect(free_count == 1 || free_count == slab->count, 0))
+                         0))
+        return false;
+    free_count = slab->free_count + 1u;
+    if (__builtin_expect(free_count == 1 || free_count == slab->count, 0))
         return false;
     slab->free_count = (uint16_t)free_count;
     slab->words[index / CAIRN__WORD_BITS] |= (cairn__word)1
@@ -328,10 +331,13 @@ CAIRN_INLINE bool cairn__cpu_put_large(const struct cairn_heap *heap,
                                        uintptr_t start)
 {
     struct cairn__slab *slab = cairn__heap_find(heap, start);
-    size_t kept = cpu->kept_bytes + slab->large_bytes;
     struct cairn__free_block *place;
+    size_t kept;
 
-    if (slab->span != 0 || slab->base != start || kept > cpu->keep_bytes ||
+    if (slab->span != 0 || slab->base != start)
+        return false; /* a small one's list may be changing */
+    kept = cpu->kept_bytes + slab->large_bytes;
+    if (kept > cpu->keep_bytes ||
         __atomic_load_n(&slab->states[0], __ATOMIC_RELAXED) !=
             CAIRN__BLOCK_ALLOCATED)
         return false;
