@@ -285,6 +285,7 @@ CAIRN_INLINE bool cairn__slab_put(struct cairn__slab *slab,
 {
     unsigned free_count;
 
+    /* Of another CPU's slab, nothing else may be read. */
     if (__builtin_expect(__atomic_load_n(&slab->owner, __ATOMIC_RELAXED) != cpu,
                          0))
         return false;
@@ -351,8 +352,8 @@ CAIRN_INLINE bool cairn__cpu_put_large(const struct cairn_heap *heap,
     size_t kept;
 
     if (slab->span != 0 || slab->base != start)
-        return false;
-    kept = cpu->kept_bytes + slab->large_bytes; /* which small slabs have not */
+        return false; /* a small one's list may be changing */
+    kept = cpu->kept_bytes + slab->large_bytes;
     if (kept > cpu->keep_bytes ||
         __atomic_load_n(&slab->states[0], __ATOMIC_RELAXED) !=
             CAIRN__BLOCK_ALLOCATED)
