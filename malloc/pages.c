@@ -33,8 +33,8 @@
 #define MAP_RANGES   8
 #define WORD_PAGES   64
 #define BLOCK_PAGES  16 /* more are a run */
-#define DIRTY_LEAST ((size_t)512)
-#define DIRTY_NS ((uint64_t)50 * 1000 * 1000)
+#define DIRTY_LEAST  ((size_t)512)
+#define DIRTY_NS     ((uint64_t)50 * 1000 * 1000)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct cairn_memory_range storage[MAP_RANGES];
