@@ -229,6 +229,9 @@ BENCH_SOURCES := $(LIB_SOURCES) $(sort $(wildcard sim/*.c)) \
 $(BENCH)/obj/bench/ranges.o: BENCH_EXTRA = $(shell pkg-config --cflags glib-2.0)
 $(BENCH)/ranges: BENCH_LIBRARIES = -lJudy $(shell pkg-config --libs glib-2.0)
 $(BENCH)/obj/bench/ranges.o: | bench-libraries
+$(BENCH)/obj/bench/heap.o: | bench-libraries
+$(BENCH)/heap: BENCH_LIBRARIES = -ldl
+$(BENCH)/heap: | malloc
 
 .PHONY: bench-libraries
 bench-libraries:
