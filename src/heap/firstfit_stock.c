@@ -13,6 +13,9 @@
 #include "base/align.h"
 #include "base/lock.h"
 
+/* What a step in the tree reads shall be in one line of the cache. */
+#define LINE 64u
+
 /* A descriptor that is not in use. */
 struct unused {
     struct unused *next;
@@ -31,7 +34,7 @@ static size_t bytes_of(bool is_divided)
 
     if (is_divided)
         bytes += 2 * CAIRN__HEAP_RUN_WORDS * sizeof(uint64_t);
-    return (size_t)cairn__align_up(bytes, 8);
+    return (size_t)cairn__align_up(bytes, LINE);
 }
 
 /* ---- Lists of pages [lock] ----------------------------------------------- */
@@ -108,8 +111,8 @@ static void cut(struct cairn__heap_shelf *shelf, size_t bytes)
     uintptr_t page = (uintptr_t)shelf;
     struct unused *unused;
 
-    for (size_t at = (CAIRN__PAGE - sizeof(*shelf)) / bytes; at > 0; at--) {
-        unused = (struct unused *)(page + sizeof(*shelf) + (at - 1) * bytes);
+    for (size_t at = (CAIRN__PAGE - LINE) / bytes; at > 0; at--) {
+        unused = (struct unused *)(page + LINE + (at - 1) * bytes);
         unused->next = shelf->unused;
         shelf->unused = unused;
     }

@@ -15,7 +15,7 @@
 #include "base/align.h"
 #include "base/assert.h"
 
-#define BATCH      32u /* frames that are mapped in one transaction */
+#define BATCH      16u /* frames that are mapped in one transaction */
 #define FEW_PAGES  ((size_t)CAIRN_HEAP_ARENA_WORDS * CAIRN__BITMAP_BITS)
 #define UNMAP_SPAN (2 * CAIRN_MIB) /* never more than one table */
 
