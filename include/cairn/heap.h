@@ -324,7 +324,7 @@ void cairn_heap_stats(struct cairn_heap *heap, struct cairn_heap_stats *out);
 struct cairn_heap_block {
     void *start;
     size_t bytes;
-    size_t index; /* of those of its slab; 0: the first */
+    size_t index; /* of those of its slab or heap page; 0: the first */
     bool is_free;
 };
 

@@ -47,15 +47,16 @@ static size_t segment_at(struct cairn__heap_run *run, size_t at,
 static bool walk_run(struct cairn__heap_run *run, cairn__heap_visitor visit,
                      void *context)
 {
-    struct cairn_heap_block block;
+    struct cairn_heap_block block = {.index = 0};
     size_t at = 0;
 
-    do {
+    for (;; block.index++) {
         at += segment_at(run, at, &block);
         if (!visit(context, &block))
             return false;
-    } while (at < run->unit_count);
-    return true;
+        if (at >= run->unit_count)
+            return true;
+    }
 }
 
 void cairn__firstfit_walk(struct cairn_heap *heap, cairn__heap_visitor visit,
