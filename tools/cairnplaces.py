@@ -12,13 +12,14 @@ import re
 
 import cairnqemu
 
-# Where a range begins that has bits, as `layout` prints it; and the image in memory.
+# Where a range begins that has bits, as `layout` prints it; the image in memory; the heap.
 PLACES = re.compile(r"0x(\w{16})  0x\w{16} +\S+ \wi?B +([0-9.]+)  (\w+)$"
-                    r"|^(image, physical): 0x(\w+), ([0-9.]+) bits", re.M)
+                    r"|^(image, physical|heap): 0x(\w+), ([0-9.]+) bits", re.M)
 SLIDES = {  # its first address, where it must end, its alignment
     "image": (0xffffffff80000000, 0xffffffffc0000000, 2 << 20),
     "window": (0xffff800000000000, 0xffffc00000000000, 1 << 30),
     "areas": (0xffffc00000000000, 0xffffe00000000000, 1 << 30),
+    "heap": (0xffff800000000000, 0xffffc00000000000, 4096),
     "stacks": (0xffffe00000000000, 0xfffff00000000000, 4096),
     "image, physical": (1 << 20, 512 << 20, 2 << 20),
 }
@@ -81,7 +82,7 @@ def many_boots(report, where, boots, names, **machine):
 def same_place(report, where, args, **machine):
     """With these options, everything is where it was."""
     first, second = (report.boot(cmd="layout", args=args, **machine).output for _ in range(2))
-    lines = [re.findall(r"^  0x.*|^image, physical: 0x\w+", text, re.M)
+    lines = [re.findall(r"^  0x.*|^image, physical: 0x\w+|^heap: 0x\w+", text, re.M)
              for text in (first, second)]
     report.case(f"J3_{where}_{args}_repeats", len(lines[0]) > 6 and lines[0] == lines[1],
                 f"{lines[0]} and {lines[1]}")

@@ -17,6 +17,18 @@ static void print_physical(void)
                    place.places == 0 ? ": the loader's choice" : "");
 }
 
+/* Its pages are frames, seen through the window. */
+static void print_heap(void)
+{
+    const struct cairn_layout_range *window =
+        cairn_layout_find(&kernel.layout, "window");
+    unsigned bits = window != NULL ? cairn_layout_entropy(window) : 0;
+
+    console_printf("heap: 0x%llx, %u.%u bits: those of the window\n",
+                   (unsigned long long)kernel.heap.config.source.start,
+                   bits / 100, bits / 10 % 10);
+}
+
 static int run_layout(int argc, char **argv)
 {
     (void)argv;
@@ -24,6 +36,7 @@ static int run_layout(int argc, char **argv)
         return monitor_fail("layout: wants no arguments");
     cairn_report_layout(&kernel.layout, &monitor_sink);
     print_physical();
+    print_heap();
     console_printf("random numbers: %s%s\n",
                    cairn_entropy_text(kernel.entropy.state),
                    kernel.has_fixed_layout ? ", not used: nokaslr" : "");

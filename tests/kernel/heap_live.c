@@ -98,6 +98,16 @@ static struct cairn_frame_info frame_of(const void *block)
     return cairn_frames_info(FRAMES, cairn_pfn_of(cairn_phys_make(phys)));
 }
 
+static bool is_debug(void)
+{
+    return HEAP->config.level == CAIRN_HEAP_DEBUG;
+}
+
+static bool is_first_fit(void)
+{
+    return HEAP->config.engine == CAIRN_HEAP_FIRSTFIT;
+}
+
 /* Whole frames, each block its own, gone when it is free and not kept. */
 CAIRN_TEST(G6_live_a_page_and_more_is_frames)
 {
@@ -111,8 +121,9 @@ CAIRN_TEST(G6_live_a_page_and_more_is_frames)
         CHECK(block != NULL);
         info = frame_of(block);
         CHECK_EQ(info.usage, CAIRN_FRAME_ALLOCATED);
-        CHECK_EQ(info.first.value,
-                 ((uintptr_t)block - (uintptr_t)space_window(0)) / PAGE);
+        if (!is_debug()) /* else its head lies before it */
+            CHECK_EQ(info.first.value,
+                     ((uintptr_t)block - (uintptr_t)space_window(0)) / PAGE);
         CHECK(info.count >= pages[i]);
         CHECK(kfree(block));
         cairn_heap_drain(HEAP);
@@ -134,6 +145,12 @@ CAIRN_TEST(G12_live_nothing_and_too_much)
     end();
 }
 
+/* First fit knows nothing of pages that are the source's again. */
+static bool is_forgotten(size_t size)
+{
+    return is_first_fit() && !is_debug() && size >= PAGE;
+}
+
 CAIRN_TEST(G13_live_wrong_frees_are_refused)
 {
     static uint64_t foreign[8];
@@ -151,7 +168,8 @@ CAIRN_TEST(G13_live_wrong_frees_are_refused)
         CHECK_EQ(cairn_heap_free(HEAP, block + 16), CAIRN_NOT_FIRST);
         CHECK(kfree(block));
         CHECK(!kfree(block));
-        CHECK_EQ(cairn_heap_free(HEAP, block), CAIRN_DOUBLE_FREE);
+        CHECK_EQ(cairn_heap_free(HEAP, block),
+                 is_forgotten(size) ? CAIRN_NOT_MEMORY : CAIRN_DOUBLE_FREE);
         CHECK(kfree(other));
     }
     end();
@@ -181,22 +199,24 @@ static uint64_t heap_frames(void)
     return stats.owner_frames[CAIRN_OWNER_HEAP];
 }
 
+/* Other heaps, of other tests, may have frames as well. */
 CAIRN_TEST(C20_live_frames_of_the_heap_are_its_own)
 {
+    uint64_t others;
     uint8_t *small;
     uint8_t *large;
 
     begin();
-    CHECK_EQ(heap_frames(), stats_now().source_bytes / PAGE);
+    others = heap_frames() - stats_now().source_bytes / PAGE;
     small = kmalloc(40);
     large = kmalloc(5 * PAGE);
     CHECK_EQ(frame_of(small).owner, CAIRN_OWNER_HEAP);
     CHECK_EQ(frame_of(large).owner, CAIRN_OWNER_HEAP);
     CHECK_EQ(frame_of(large + 4 * PAGE).owner, CAIRN_OWNER_HEAP);
-    CHECK_EQ(heap_frames(), stats_now().source_bytes / PAGE);
+    CHECK_EQ(heap_frames(), others + stats_now().source_bytes / PAGE);
     CHECK(kfree(small));
     CHECK(kfree(large));
-    CHECK_EQ(heap_frames(), stats_now().source_bytes / PAGE);
+    CHECK_EQ(heap_frames(), others + stats_now().source_bytes / PAGE);
     end();
     CHECK_EQ(frame_of(large).usage, CAIRN_FRAME_FREE);
 }
@@ -298,11 +318,12 @@ CAIRN_TEST(C20_live_the_heap_gives_way_to_frames)
     begin();
     CHECK(kfree(kmalloc(64 * PAGE)));
     CHECK(kfree(kmalloc(100)));
-    CHECK(stats_now().kept_bytes >= 64 * PAGE);
+    if (!is_first_fit()) /* which keeps a page or none */
+        CHECK(stats_now().kept_bytes >= 64 * PAGE);
     cairn_frames_stats(FRAMES, &stats);
     for (unsigned i = 0; i < sizeof(orders) / sizeof(orders[0]); i++)
         take_frames(orders[i], &last, &taken);
-    CHECK(taken >= stats.free_frames + 65);
+    CHECK(taken >= stats.free_frames + (is_first_fit() ? 0 : 65));
     CHECK_EQ(stats_now().kept_bytes, 0);
     while (last != 0) {
         cairn_pfn pfn = cairn_pfn_make(last);
@@ -429,6 +450,8 @@ CAIRN_TEST(K1_K3_live_interrupts_at_any_moment_may_use_the_heap)
     uint8_t masks = insn_in8(PIC_MASKS);
     uint8_t masks_2 = insn_in8(PIC_MASKS_2);
 
+    if (is_first_fit())
+        return; /* it has no typed caches */
     begin();
     CHECK_EQ(cairn_cache_init(&objects, HEAP, &config), CAIRN_OK);
     own_random = (uint32_t)test_random();
