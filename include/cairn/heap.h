@@ -130,7 +130,8 @@ struct cairn_heap {
     struct cairn__heap_cpu *cpus;        /* constant: one for each CPU */
     /* Constant: where the bin is for a size in units of 16 bytes. */
     uint16_t bins[CAIRN_HEAP_SMALL_LIMIT / CAIRN_HEAP_ALIGN + 1];
-    bool is_direct; /* constant: blocks come out of bins */
+    bool is_direct;    /* constant: blocks come out of bins */
+    bool is_believing; /* constant: states of small blocks are not kept */
     const struct cairn__heap_engine *engine; /* constant */
     struct cairn_heap_config config;         /* constant */
     struct cairn_lock lock __attribute__((aligned(64)));
