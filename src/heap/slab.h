@@ -281,7 +281,7 @@ CAIRN_INLINE bool cairn__slab_put(struct cairn__slab *slab,
     return true;
 }
 
-/* As cairn__cpu_put at level 0: the pointer is believed, but for the size of a block. */
+/* As cairn__cpu_put at level 0: that it is a block is believed. */
 CAIRN_INLINE bool cairn__cpu_put_believed(struct cairn__slab *slab,
                                           struct cairn__heap_cpu *cpu,
                                           uintptr_t start)
