@@ -86,7 +86,7 @@ $(GEN)/font.c: tools/font2c
 # ---- The kernel -----------------------------------------------------------------------
 
 KERNEL := $(BUILD)/kernel
-KERNEL_SOURCES := $(sort $(wildcard kernel/*.c kernel/*/*.c)) boot/tables.c
+KERNEL_SOURCES := $(sort $(wildcard kernel/*.c kernel/*/*.c)) boot/places.c boot/tables.c
 KERNEL_ASM     := $(sort $(wildcard kernel/*/*.S))
 TEST_SOURCES   := $(sort $(wildcard tests/*.c)) tests/harness/test.c
 KERNEL_TEST_PORT := $(sort $(wildcard tests/kernel/*.c))
@@ -149,6 +149,7 @@ $(KERNEL)/cairn.elf: $(KERNEL)/pass1.elf $(KERNEL)/gen/symbols.o tools/kernelche
 
 -include loader/loader.mk
 -include malloc/malloc.mk
+-include tests/languages/languages.mk
 
 # ---- Tests on the host: clang for 64 bits, gcc for 32 -------------------------------------
 
@@ -156,7 +157,7 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 HOST_INCLUDES := $(INCLUDES) -Itests -Ikernel -I.
 HOST_SOURCES := $(LIB_SOURCES) $(sort $(wildcard sim/*.c)) $(TEST_SOURCES) \
                 $(sort $(wildcard tests/host/*.c)) tests/harness/host.c \
-                boot/elf.c boot/tables.c kernel/monitor/editor.c \
+                boot/elf.c boot/places.c boot/tables.c kernel/monitor/editor.c \
                 $(sort $(wildcard kernel/systems/*.c))
 
 CC_host64 := clang -m64

@@ -224,6 +224,7 @@ enum boot_elf_error boot_elf_read(const void *file, uint64_t bytes,
         error = check_table(&header, bytes);
 
     out->entry = header.entry;
+    out->is_relocatable = header.kind == KIND_DYNAMIC;
     out->count = 0;
     data += error == BOOT_ELF_OK ? header.program_offset : 0;
     for (size_t i = 0; error == BOOT_ELF_OK && i < header.program_count; i++) {

@@ -35,6 +35,7 @@ struct boot_elf {
     uint64_t virt_start; /* of the image; whole pages */
     uint64_t virt_end;   /* exclusive */
     uint64_t entry;      /* virtual, in a segment that is executable */
+    bool is_relocatable; /* it may run elsewhere, too */
     struct boot_elf_segment segments[BOOT_ELF_SEGMENTS_MAX]; /* ascending */
     size_t count;
 };

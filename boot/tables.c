@@ -11,7 +11,8 @@
  *   T1   A table is zeroed before an entry leads to it.
  *   T2   A present entry is never changed, so a large page is never taken for
  *        a table and a mapping never replaced.
- *   T3   No leaf is both writable and executable.
+ *   T3   No leaf is both writable and executable, on a CPU that has NX;
+ *        without, bit 63 is reserved, and 0 in all entries.
  *   T4   Entries of tables allow everything; the leaf alone decides.
  *
  * COST   One walk of at most five levels for each leaf.
@@ -47,6 +48,7 @@
 #define CPUID_EXTENDED_MAX      0x80000000u
 #define CPUID_EXTENDED_FEATURES 0x80000001u
 #define CPUID_EDX_1GIB_PAGES    (1u << 26)
+#define CPUID_EDX_NX            (1u << 20)
 
 #if defined(__x86_64__)
 /* Register EDX of a leaf of CPUID. */
@@ -59,19 +61,19 @@ static uint32_t cpuid_edx(uint32_t leaf, uint32_t *eax)
     return d;
 }
 
-static bool cpu_has_1gib_pages(void)
+static uint32_t cpu_features(void)
 {
     uint32_t eax;
 
     (void)cpuid_edx(CPUID_EXTENDED_MAX, &eax);
     if (eax < CPUID_EXTENDED_FEATURES)
-        return false;
-    return cpuid_edx(CPUID_EXTENDED_FEATURES, &eax) & CPUID_EDX_1GIB_PAGES;
+        return 0;
+    return cpuid_edx(CPUID_EXTENDED_FEATURES, &eax);
 }
 #else
-static bool cpu_has_1gib_pages(void)
+static uint32_t cpu_features(void)
 {
-    return false; /* built on another CPU, by a test */
+    return CPUID_EDX_NX; /* built on another CPU, by a test */
 }
 #endif
 
@@ -105,7 +107,8 @@ static bool take_table(struct boot_tables *tables, uint64_t *phys)
 
 bool boot_tables_init(struct boot_tables *tables)
 {
-    tables->has_1gib_pages = cpu_has_1gib_pages();
+    tables->has_1gib_pages = (cpu_features() & CPUID_EDX_1GIB_PAGES) != 0;
+    tables->has_nx = (cpu_features() & CPUID_EDX_NX) != 0;
     tables->frames = 0;
     return take_table(tables, &tables->root);
 }
@@ -145,13 +148,14 @@ static unsigned leaf_level(const struct boot_tables *tables, uint64_t addresses,
     return level;
 }
 
-static uint64_t leaf_bits(unsigned level, unsigned flags)
+static uint64_t leaf_bits(const struct boot_tables *tables, unsigned level,
+                          unsigned flags)
 {
     uint64_t bits = ENTRY_PRESENT;
 
     if (flags & BOOT_TABLES_WRITABLE)
         bits |= ENTRY_WRITABLE;
-    if (!(flags & BOOT_TABLES_EXECUTABLE))
+    if (tables->has_nx && !(flags & BOOT_TABLES_EXECUTABLE))
         bits |= ENTRY_NO_EXECUTE;
     if (flags & BOOT_TABLES_GLOBAL)
         bits |= ENTRY_GLOBAL;
@@ -197,7 +201,7 @@ bool boot_tables_map(struct boot_tables *tables, uint64_t virt, uint64_t phys,
 
     while (bytes > 0) {
         unsigned level = leaf_level(tables, virt | phys, bytes);
-        uint64_t leaf = phys | leaf_bits(level, flags);
+        uint64_t leaf = phys | leaf_bits(tables, level, flags);
 
         if (!map_leaf(tables, virt, leaf, level))
             return false;

@@ -17,14 +17,17 @@
  * Context  physical memory is reachable at its own address (identity), at
  *          least where `alloc` takes frames from.  Entries are only added, so
  *          no TLB needs a flush, not even when the tables are in use.
- *          EFER.NXE must be on before CR3 is loaded.
+ *          EFER.NXE must be on before CR3 is loaded, if the CPU has NX.
  */
 #ifndef BOOT_TABLES_H
 #define BOOT_TABLES_H
 
 #include <cairn/types.h>
 
-/* Rights: readable always, executable or writable only on request. */
+/*
+ * Rights: readable always, executable or writable only on request.  Without NX
+ * everything is executable: there the bit is reserved.
+ */
 #define BOOT_TABLES_WRITABLE   0x1u
 #define BOOT_TABLES_EXECUTABLE 0x2u /* never together with _WRITABLE */
 #define BOOT_TABLES_GLOBAL     0x4u /* survives a reload of CR3 */
@@ -34,6 +37,7 @@ struct boot_tables {
     unsigned levels;     /* 4 or 5, as CR4.LA57 says; the caller sets it */
     uint64_t root;       /* physical; what CR3 gets */
     bool has_1gib_pages; /* CPUID 0x80000001, EDX bit 26 */
+    bool has_nx;         /* the same, bit 20 */
 
     /* One frame, any contents, page aligned; false if there is none. */
     bool (*alloc)(void *context, uint64_t *phys);

@@ -7,9 +7,9 @@
 #include <stdbool.h>
 
 /*
- * Seed kernel.entropy and make kernel.layout, as the options say.  What the
- * boot has mapped is there already; areas and stacks get a random place.
- * Panics if the boot has mapped what does not fit together.
+ * Make kernel.layout, as the options say, after entropy_start.  What the boot
+ * has mapped is there already; areas and stacks get a random place.  Panics
+ * if the boot has mapped what does not fit together.
  */
 void layout_start(void);
 

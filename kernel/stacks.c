@@ -14,6 +14,7 @@
 #include "kernel.h"
 #include "layout.h"
 #include "platform.h"
+#include <cairn/map.h>
 
 #define STACKS_THAT_WAIT 8
 
@@ -79,7 +80,18 @@ void stacks_start(void)
                       CAIRN_STACK_BYTES);
 }
 
+void stacks_verify(const struct cairn_stack *stack)
+{
+    if ((stack->top.value & 15) != 0 ||
+        !cairn_range_has_rights(&kernel.table, stack->bottom, stack->bytes,
+                                CAIRN_PAGE_WRITE))
+        kernel_panic("stack: not all of it is mapped and writable");
+}
+
 _Noreturn void stacks_enter(void (*entry)(void))
 {
-    insn_enter_stack(make_stack("kernel").top.value, entry);
+    struct cairn_stack stack = make_stack("kernel");
+
+    stacks_verify(&stack);
+    insn_enter_stack(stack.top.value, entry);
 }

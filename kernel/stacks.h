@@ -12,6 +12,9 @@
  */
 void stacks_start(void);
 
+/* Panic unless all of it can be written: to enter it would be the end. */
+void stacks_verify(const struct cairn_stack *stack);
+
 /* The stack, of those that the kernel has had from the start, to which the
  * address or its guard belongs; NULL: none.  Looks at nothing that changes. */
 const struct cairn_stack *stacks_look(uint64_t address);

@@ -1,11 +1,12 @@
 /*
  * tables.c - the kernel's own page table; see tables.h.
  *
- * WHAT   the image       at its link address: code RX, constants R, data RW
- *        the window      what is or may be RAM, RW, no X; but code and
- *                        constants are not writable there either
+ * WHAT   the image       where it runs: code RX, constants R, data RW
+ *        the window      RAM, or more, RW, no X; but code and constants are
+ *                        not writable there either; devices (windows.h)
  *        the screen      RW, no X, write-combining
  *        the UEFI map    read-only, where the loader has put it
+ *        on request      identity map and temporary heap (temporary.h)
  *
  *        All of it global, in the largest pages that the CPU has.
  *
@@ -23,6 +24,9 @@
 #include "cpu/insn.h"
 #include "kernel.h"
 #include "platform.h"
+#include "startup.h"
+#include "temporary.h"
+#include "windows.h"
 #include <cairn/map.h>
 #include <cairn/ptwalk.h>
 
@@ -40,12 +44,13 @@ static void release_table(void *context, cairn_pfn frame)
 
 /* ---- What is mapped ------------------------------------------------------ */
 
-static void map(uint64_t virt, uint64_t start, uint64_t end, unsigned rights)
+static void map(struct cairn_pagetable *table, uint64_t virt, uint64_t start,
+                uint64_t end, unsigned rights)
 {
     const struct cairn_page_policy policy = {.rights =
                                                  rights | CAIRN_PAGE_GLOBAL};
 
-    kernel_require(cairn_map_range(&kernel.table, cairn_va_make(virt),
+    kernel_require(cairn_map_range(table, cairn_va_make(virt),
                                    cairn_phys_range_make(start, end), &policy),
                    "page table, mapping");
 }
@@ -55,59 +60,43 @@ static uint64_t offset_of(const char *symbol)
     return (uint64_t)(symbol - kernel_image_begin);
 }
 
-static void map_image(void)
+static void map_image(struct cairn_pagetable *table)
 {
     uint64_t phys = kernel_image_range().start.value;
     uint64_t text_end = offset_of(kernel_text_end);
     uint64_t rodata_end = offset_of(kernel_rodata_end);
 
-    map(KERNEL_VIRTUAL_BASE, phys, phys + text_end, CAIRN_PAGE_EXEC);
-    map(KERNEL_VIRTUAL_BASE + text_end, phys + text_end, phys + rodata_end, 0);
-    map(KERNEL_VIRTUAL_BASE + rodata_end, phys + rodata_end,
+    map(table, kernel_virtual_base(), phys, phys + text_end, CAIRN_PAGE_EXEC);
+    map(table, kernel_virtual_base() + text_end, phys + text_end,
+        phys + rodata_end, 0);
+    map(table, kernel_virtual_base() + rodata_end, phys + rodata_end,
         phys + offset_of(kernel_image_end), CAIRN_PAGE_WRITE);
 }
 
-static void map_window_part(uint64_t start, uint64_t end, unsigned rights)
+/* Data, as it is through the window; nothing by default. */
+static void map_margin(struct cairn_pagetable *table)
 {
-    if (start < end)
-        map(KERNEL_WINDOW_BASE + start, start, end, rights);
+    struct cairn_phys_range image = kernel_image_range();
+    uint64_t begin = image.start.value;
+    uint64_t end = image.end.value;
+
+    map(table, kernel_virtual_base() - kernel.margin_below,
+        begin - kernel.margin_below, begin, CAIRN_PAGE_WRITE);
+    map(table, (uintptr_t)kernel_image_end, end, end + kernel.margin_above,
+        CAIRN_PAGE_WRITE);
 }
 
-/* Of a stretch, code and constants of the kernel are read-only. */
-static void map_window(struct cairn_phys_range range)
+static void map_screen(struct cairn_pagetable *table)
 {
-    uint64_t start = range.start.value;
-    uint64_t end = range.end.value;
-    uint64_t constant = kernel_image_range().start.value;
-    uint64_t data = constant + offset_of(kernel_rodata_end);
-
-    if (constant >= end || data <= start) {
-        map_window_part(start, end, CAIRN_PAGE_WRITE);
-        return;
-    }
-    map_window_part(start, constant, CAIRN_PAGE_WRITE);
-    map_window_part(constant > start ? constant : start,
-                    data < end ? data : end, 0);
-    map_window_part(data, end, CAIRN_PAGE_WRITE);
-}
-
-static void map_screen(void)
-{
-    const struct cairn_framebuffer *screen = &kernel.boot.framebuffer;
     const struct cairn_page_policy policy = {
         .rights = CAIRN_PAGE_WRITE | CAIRN_PAGE_GLOBAL,
         .cache = CAIRN_CACHE_WC,
     };
-    uint64_t mask = CAIRN_FRAME_SIZE - 1;
-    uint64_t start = screen->base.value & ~mask;
-    uint64_t end = (screen->base.value + screen->bytes + mask) & ~mask;
 
-    if (screen->is_present && end - start <= KERNEL_SCREEN_BYTES_MAX)
-        kernel_require(cairn_map_range(&kernel.table,
-                                       cairn_va_make(KERNEL_FRAMEBUFFER_BASE),
-                                       cairn_phys_range_make(start, end),
-                                       &policy),
-                       "page table, screen");
+    kernel_require(cairn_map_range(table,
+                                   cairn_va_make(KERNEL_FRAMEBUFFER_BASE),
+                                   kernel_screen_range(), &policy),
+                   "page table, screen");
 }
 
 /* The firmware's own map; where it is, the loader's tables say. */
@@ -121,12 +110,14 @@ static cairn_phys find_uefi_map(void)
     return mapping.phys;
 }
 
-static void map_uefi_map(uint64_t start)
+static void map_uefi_map(struct cairn_pagetable *table)
 {
+    uint64_t start = find_uefi_map().value;
     uint64_t mask = CAIRN_FRAME_SIZE - 1;
     uint64_t end = start + kernel.map_window_entries * kernel.map_window_stride;
 
-    map(kernel.map_window & ~mask, start & ~mask, (end + mask) & ~mask, 0);
+    map(table, kernel.map_window & ~mask, start & ~mask, (end + mask) & ~mask,
+        0);
 }
 
 /* ---- The former tables --------------------------------------------------- */
@@ -159,6 +150,38 @@ static void unpin_loader(uint64_t map_phys)
     }
 }
 
+/* ---- Is it all there? ---------------------------------------------------- */
+
+static void verify_slot(struct cairn_pagetable *table, const char *what,
+                        uint64_t va)
+{
+    bool has_5_levels = table->config.mode == CAIRN_PAGING_5LEVEL;
+    unsigned slot = (unsigned)(va >> (has_5_levels ? 48 : 39)) % ENTRY_COUNT;
+    const uint64_t *root = cairn_platform_phys_to_virt(
+        cairn_pagetable_root(table), (size_t)CAIRN_FRAME_SIZE);
+
+    if ((root[slot] & ENTRY_PRESENT) == 0 ||
+        !cairn_is_mapped(table, cairn_va_make(va)))
+        kernel_panic("page table: slot %u: %s is missing", slot, what);
+}
+
+void tables_verify(struct cairn_pagetable *table)
+{
+    struct cairn_phys_range image = kernel_image_range();
+
+    verify_slot(table, "image", kernel_virtual_base());
+    verify_slot(table, "stack", (uintptr_t)__builtin_frame_address(0));
+    verify_slot(table, "window", kernel.window_base + image.start.value);
+    if (cairn_phys_range_bytes(kernel_screen_range()) > 0)
+        verify_slot(table, "screen", KERNEL_FRAMEBUFFER_BASE);
+    if (kernel.map_window_entries != 0)
+        verify_slot(table, "memory map", kernel.map_window);
+    if (kernel.identity_bytes > 0)
+        verify_slot(table, "identity map", image.start.value);
+    if (kernel.tempheap_bytes > 0)
+        verify_slot(table, "temporary heap", KERNEL_TEMPORARY_HEAP);
+}
+
 /* ---- Start --------------------------------------------------------------- */
 
 static void init_table(void)
@@ -171,6 +194,7 @@ static void init_table(void)
         .release = release_table,
         .release_context = &kernel.frames,
         .window = &kernel.window,
+        /* Users', also where there is an identity map for the start. */
         .user_end = (uint64_t)1 << (has_5_levels ? 56 : 47),
         .is_w_xor_x = true,
     };
@@ -188,25 +212,40 @@ static void flush_all(void)
     insn_write_cr4(cr4);
 }
 
+void tables_full_map(struct cairn_pagetable *table)
+{
+    map_image(table);
+    map_margin(table);
+    windows_map(table);
+    map_screen(table);
+    if (kernel.map_window_entries != 0)
+        map_uefi_map(table);
+    temporary_map(table);
+}
+
 void tables_start(void)
 {
     uintptr_t former = insn_read_cr3() & (uintptr_t)ENTRY_ADDRESS;
     bool is_uefi = kernel.map_window_entries != 0;
     uint64_t uefi_map = is_uefi ? find_uefi_map().value : 0;
 
+    temporary_alloc();
     init_table();
-    map_image();
-    for (size_t i = 0; i < kernel.window.range_count; i++)
-        map_window(kernel.window.ranges[i]);
-    map_screen();
-    if (is_uefi)
-        map_uefi_map(uefi_map);
+    tables_full_map(&kernel.table);
+    startup_step("page table");
+    tables_verify(&kernel.table);
+    startup_step("page table verified");
     if (kernel.table.config.features.has_pat)
         insn_write_msr(MSR_PAT, CAIRN_PAGING_PAT);
     cairn_pagetable_activate(&kernel.table);
     flush_all();
+    startup_step("CR3 loaded");
+    windows_use();
+    startup_step("window");
     if (is_uefi)
         unpin_loader(uefi_map);
     else
         free_tables(former, cpu_paging_mode() == CAIRN_PAGING_5LEVEL ? 5 : 4);
+    temporary_hold();
+    startup_step("former page tables given back");
 }

@@ -7,7 +7,9 @@
  *        is one: behind it the kernel's commands begin.
  *
  *        Of the words before "--" the loader obeys, and leaves in place:
- *          nokaslr      the kernel's place in memory is always the same
+ *          nokaslr      the kernel's places are always the same
+ *          seed=N       they are drawn from the same numbers each time
+ *          la57=on      page tables of 5 levels, if the CPU can; see levels.c
  *          break=RULE   spoil the hand-off, for tests; see sabotage.c
  *
  * FAILS  With a message, on a line that is too long or has control characters.

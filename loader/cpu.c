@@ -1,8 +1,8 @@
 /*
- * cpu.c - can this CPU, as the firmware left it, run the kernel?
+ * cpu.c - what this CPU has, as the firmware left it.
  *
- * The kernel needs NX: without it nothing could be readable, yet not
- * executable.  Every x86_64 CPU has it, but firmware can hide it.
+ * NX, which firmware can hide, is no must: tables without it allow execution
+ * everywhere, and the kernel warns of that.
  */
 #include "loader/cpu.h"
 #include "loader/loader.h"
@@ -11,24 +11,8 @@
 #define CPUID_EXTENDED_FEATURES 0x80000001u
 #define CPUID_EDX_NX            (1u << 20)
 
-static bool has_nx(void)
+bool cpu_has_nx(void)
 {
     return cpu_id(CPUID_EXTENDED_MAX).a >= CPUID_EXTENDED_FEATURES &&
            cpu_id(CPUID_EXTENDED_FEATURES).d & CPUID_EDX_NX;
-}
-
-efi_status cpu_check(struct loader *loader)
-{
-    (void)loader;
-    if (!has_nx())
-        return console_fail(EFI_UNSUPPORTED,
-                            "this CPU cannot forbid execution (NX).\n"
-                            "  Enable \"NX\" or \"Execute Disable\" in the "
-                            "firmware's setup.\n");
-    if (cpu_read_cr4() & CPU_CR4_LA57)
-        return console_fail(EFI_UNSUPPORTED,
-                            "the firmware runs on page tables of five levels, "
-                            "which\n  this version cannot leave.  Disable "
-                            "\"LA57\" in the firmware's setup.\n");
-    return EFI_SUCCESS;
 }

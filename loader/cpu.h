@@ -39,6 +39,9 @@ static inline uint64_t cpu_time_stamp(void)
     return (uint64_t)high << 32 | low;
 }
 
+/* No-execute pages: EFER.NXE may be set. */
+bool cpu_has_nx(void);
+
 /* Only if CPUID 1, ECX bit 30.  False if the generator had nothing ready. */
 static inline bool cpu_random(uint64_t *value)
 {
@@ -49,6 +52,14 @@ static inline bool cpu_random(uint64_t *value)
                      :
                      : "cc");
     return is_ready;
+}
+
+static inline uint64_t cpu_read_cr3(void)
+{
+    uint64_t value;
+
+    __asm__ volatile("movq %%cr3, %0" : "=r"(value));
+    return value;
 }
 
 static inline uint64_t cpu_read_cr4(void)
@@ -92,6 +103,19 @@ static inline uint8_t cpu_in(uint16_t port)
 
     __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
     return value;
+}
+
+static inline uint64_t cpu_read_flags(void)
+{
+    uint64_t value;
+
+    __asm__ volatile("pushfq\n\tpopq %0" : "=r"(value) : : "memory");
+    return value;
+}
+
+static inline void cpu_interrupts_on(void)
+{
+    __asm__ volatile("sti" : : : "memory");
 }
 
 static inline void cpu_interrupts_off(void)

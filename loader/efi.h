@@ -79,6 +79,7 @@ struct efi_text_output {
 
 enum efi_allocate_kind {
     EFI_ALLOCATE_ANY_PAGES = 0,
+    EFI_ALLOCATE_MAX_ADDRESS = 1,
     EFI_ALLOCATE_ADDRESS = 2
 };
 

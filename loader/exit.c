@@ -66,12 +66,14 @@ static void finish_handoff(struct loader *loader)
 static void prepare_cpu(void)
 {
     cpu_interrupts_off();
-    cpu_write_msr(CPU_MSR_EFER, cpu_read_msr(CPU_MSR_EFER) | CPU_EFER_NXE);
+    if (cpu_has_nx())
+        cpu_write_msr(CPU_MSR_EFER, cpu_read_msr(CPU_MSR_EFER) | CPU_EFER_NXE);
     cpu_write_cr4(cpu_read_cr4() & ~(CPU_CR4_PGE | CPU_CR4_PCID | CPU_CR4_CET));
 }
 
 efi_status exit_to_kernel(struct loader *loader)
 {
+    uint64_t window = loader->handoff->window_base; /* it may be spoilt */
     efi_status status;
 
     memory_record(loader, enter_page());
@@ -88,11 +90,12 @@ efi_status exit_to_kernel(struct loader *loader)
         leave_again(loader, status);
 
     prepare_cpu();
+    levels_change(loader);
     finish_handoff(loader);
     sabotage_apply(loader);
-    enter_kernel(loader->root,
-                 LOADER_WINDOW_VIRT + loader->stack + LOADER_STACK_BYTES,
-                 loader->kernel.entry, (uint64_t)loader->handoff);
+    enter_kernel(loader->root, window + loader->stack + LOADER_STACK_BYTES,
+                 loader->kernel.entry + loader->slide,
+                 (uint64_t)loader->handoff, window);
 }
 
 uint64_t enter_page(void)

@@ -1,11 +1,12 @@
 /*
  * image.c - reads the kernel, chooses its place in memory, and puts it there.
  *
- * HOW    The kernel is linked for one virtual address but may lie anywhere in
- *        physical memory.  Every 2 MiB-aligned run of free memory from 1 MiB on
- *        that holds the image is a place; one of them is drawn, each with the
- *        same probability.  With the option `nokaslr` it is the lowest place
- *        that leaves the first 16 MiB to old DMA devices, if there is one.
+ * HOW    Where the kernel runs is chosen in boot/places.c; it relocates itself
+ *        to wherever it finds itself.  In physical memory, every 2 MiB-aligned
+ *        run of free memory from 1 MiB on that holds the image is a place; one
+ *        of them is drawn, each with the same probability.  With the option
+ *        `nokaslr` it is the lowest place that leaves the first 16 MiB to old
+ *        DMA devices, if there is one.
  *
  *        The firmware may use memory between the map and the allocation, so a
  *        place that is gone by then is no error: draw again from a new map.
@@ -113,13 +114,15 @@ static bool choose_place(struct loader *loader, uint64_t *place)
 {
     uint64_t count;
 
-    if (command_has(loader, "nokaslr"))
+    loader->handoff->kernel_phys_places = 1;
+    if (loader->chance == NULL)
         return lowest_place(loader, DMA_END, place) ||
                lowest_place(loader, PLACE_FLOOR, place);
     count = find_place(loader, UINT64_MAX, place);
     if (count == 0)
         return false;
-    (void)find_place(loader, random_below(loader, count), place);
+    loader->handoff->kernel_phys_places = count;
+    (void)find_place(loader, cairn_entropy_below(loader->chance, count), place);
     return true;
 }
 
@@ -132,6 +135,23 @@ static efi_status try_place(struct loader *loader, uint64_t *place)
     if (!choose_place(loader, place))
         return EFI_OUT_OF_RESOURCES;
     return memory_alloc_at(loader, *place, image_bytes(loader));
+}
+
+/* Where it shall run: anywhere, if it can be relocated. */
+static bool choose_address(struct loader *loader)
+{
+    const struct boot_elf *kernel = &loader->kernel;
+    struct boot_place place = {kernel->virt_start, 1};
+    bool can_move =
+        kernel->is_relocatable && kernel->virt_start == BOOT_IMAGE_HOME;
+
+    if (can_move && !boot_place_choose(&boot_slide_image, image_bytes(loader),
+                                       loader->chance, &place))
+        return false;
+    loader->slide = place.start - kernel->virt_start;
+    loader->handoff->kernel_virt = place.start;
+    loader->handoff->kernel_virt_places = place.places;
+    return true;
 }
 
 /* ---- The image ----------------------------------------------------------- */
@@ -157,7 +177,8 @@ efi_status image_place(struct loader *loader)
     uint64_t place = 0;
     efi_status status = EFI_NOT_FOUND;
 
-    for (unsigned i = 0; i < TRIES && status != EFI_SUCCESS; i++)
+    for (unsigned i = 0;
+         i < TRIES && status != EFI_SUCCESS && choose_address(loader); i++)
         status = try_place(loader, &place);
     if (status != EFI_SUCCESS)
         return console_fail(EFI_OUT_OF_RESOURCES,
@@ -169,10 +190,10 @@ efi_status image_place(struct loader *loader)
     memory_free(loader, loader->file, 0);
     handoff->kernel_phys = place;
     handoff->kernel_bytes = image_bytes(loader);
-    handoff->kernel_virt = kernel->virt_start;
     handoff->kernel_entry = place + kernel->entry - kernel->virt_start;
-    console_print("[cairn] kernel: %llu KiB at 0x%llx%s\n",
+    console_print("[cairn] kernel: %llu KiB at 0x%llx, to run at 0x%llx%s\n",
                   handoff->kernel_bytes / CAIRN_KIB, place,
-                  command_has(loader, "nokaslr") ? "" : ", a random place");
+                  handoff->kernel_virt,
+                  loader->chance == NULL ? "" : ", random places");
     return EFI_SUCCESS;
 }

@@ -10,17 +10,13 @@
 #define LOADER_LOADER_H
 
 #include "boot/elf.h"
+#include "boot/places.h"
 #include "loader/efi.h"
 #include <cairn/handoff.h>
 
-/* The layout of the kernel's half that the hand-off promises. */
-#define LOADER_WINDOW_VIRT      ((uint64_t)0xffff800000000000)
-#define LOADER_FRAMEBUFFER_VIRT ((uint64_t)0xffffffff90000000)
-
-#define LOADER_FRAMEBUFFER_BYTES_MAX (256 * CAIRN_MIB)
-#define LOADER_HEAP_BYTES            CAIRN_MIB
-#define LOADER_STACK_BYTES           (64 * CAIRN_KIB)
-#define LOADER_COMMAND_LINE_MAX      1023 /* without '\0' */
+#define LOADER_HEAP_BYTES       CAIRN_MIB
+#define LOADER_STACK_BYTES      (64 * CAIRN_KIB)
+#define LOADER_COMMAND_LINE_MAX 1023 /* without '\0' */
 
 struct sabotage;
 
@@ -46,6 +42,10 @@ struct loader {
     uint64_t file; /* the kernel's file, until it is placed */
     uint64_t file_bytes;
     struct boot_elf kernel;
+    uint64_t slide; /* where it is put, minus where it is linked to */
+
+    /* NULL: nothing is left to chance. */
+    struct cairn_entropy *chance;
 
     /* All that the loader has allocated; see memory.c. */
     struct cairn_handoff_range owned[CAIRN_HANDOFF_RANGES_MAX];
@@ -54,7 +54,9 @@ struct loader {
     struct memory_map map;
     struct cairn_handoff *handoff;
     uint64_t stack;
-    uint64_t root; /* of the kernel's page tables */
+    unsigned levels;       /* of the kernel's page tables: 4 or 5 */
+    uint64_t levels_pages; /* to get there, if the firmware has others; or 0 */
+    uint64_t root;         /* of the kernel's page tables */
 };
 
 /* The entry point, called by the firmware. */
@@ -100,6 +102,11 @@ void console_wait_for_key(void);
 CAIRN_MUST_CHECK efi_status memory_alloc(struct loader *loader,
                                          const char *purpose, uint64_t bytes,
                                          uint64_t *phys);
+/* The same below 4 GiB, for code. */
+CAIRN_MUST_CHECK efi_status memory_alloc_low_code(struct loader *loader,
+                                                  const char *purpose,
+                                                  uint64_t bytes,
+                                                  uint64_t *phys);
 /* The same at a certain place; without a message. */
 CAIRN_MUST_CHECK efi_status memory_alloc_at(struct loader *loader,
                                             uint64_t phys, uint64_t bytes);
@@ -120,8 +127,10 @@ struct efi_memory_descriptor memory_map_entry(const struct memory_map *map,
 
 /* ---- The other steps ----------------------------------------------------- */
 
-/* cpu.c: can this CPU, as the firmware left it, run the kernel? */
-CAIRN_MUST_CHECK efi_status cpu_check(struct loader *loader);
+/* levels.c: steps; and, once the firmware is left, to the kernel's levels. */
+CAIRN_MUST_CHECK efi_status levels_pretend(struct loader *loader);
+CAIRN_MUST_CHECK efi_status levels_choose(struct loader *loader);
+void levels_change(const struct loader *loader);
 
 /* command.c: file, options of the boot entry, and what the loader obeys. */
 CAIRN_MUST_CHECK efi_status command_read(struct loader *loader);
@@ -148,8 +157,8 @@ CAIRN_MUST_CHECK efi_status file_read(struct loader *loader,
 CAIRN_MUST_CHECK efi_status image_read(struct loader *loader);
 CAIRN_MUST_CHECK efi_status image_place(struct loader *loader);
 
-/* random.c: a number below `limit`, each with the same probability. */
-uint64_t random_below(struct loader *loader, uint64_t limit);
+/* random.c: what places are drawn from, as the options say. */
+CAIRN_MUST_CHECK efi_status random_start(struct loader *loader);
 
 /* machine.c and screen.c: what the firmware knows of the machine. */
 CAIRN_MUST_CHECK efi_status machine_describe(struct loader *loader);
@@ -173,9 +182,10 @@ efi_status exit_to_kernel(struct loader *loader);
  *   stack    top of the kernel's stack, virtual, 16-byte aligned
  *   entry    virtual
  *   handoff  physical; the kernel finds it in RDI
+ *   window   its base, virtual; the kernel finds it in RSI
  */
 CAIRN_NORETURN void enter_kernel(uint64_t root, uint64_t stack, uint64_t entry,
-                                 uint64_t handoff);
+                                 uint64_t handoff, uint64_t window);
 /* The page of enter_kernel. */
 uint64_t enter_page(void);
 

@@ -7,7 +7,8 @@ LOADER_CC   ?= clang -target x86_64-unknown-windows
 LOADER_LINK ?= lld-link
 
 LOADER_DIR     := $(BUILD)/loader
-LOADER_SOURCES := $(sort $(wildcard loader/*.c boot/*.c))
+LOADER_SOURCES := $(sort $(wildcard loader/*.c boot/*.c)) \
+                  src/base/assert.c src/base/entropy.c src/base/format.c
 LOADER_ASM     := $(sort $(wildcard loader/*.S))
 LOADER_OBJECTS := $(LOADER_SOURCES:%.c=$(LOADER_DIR)/%.o) \
                   $(LOADER_ASM:%.S=$(LOADER_DIR)/%.o)
@@ -15,7 +16,7 @@ LOADER_OBJECTS := $(LOADER_SOURCES:%.c=$(LOADER_DIR)/%.o) \
 LOADER_CFLAGS := -ffreestanding -fshort-wchar -mno-red-zone \
     -mno-stack-arg-probe -mgeneral-regs-only -O2 -std=gnu11 \
     -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-    -Iinclude -I. -MMD -MP
+    -Iinclude -Isrc -I. -MMD -MP
 
 $(LOADER_DIR)/%.o: %.c
 	$(call say,CC loader,$<)

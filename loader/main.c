@@ -14,8 +14,8 @@
  *        user has ten seconds to read, and the firmware tries the next entry
  *        of its boot order.
  *
- * NOT    No i386, no five levels of page tables, no Secure Boot signature, no
- *        network; no other file system than the firmware's.
+ * NOT    No i386, no Secure Boot signature, no network; no other file system
+ *        than the firmware's.
  */
 #include "loader/loader.h"
 #include <cairn/version.h>
@@ -62,12 +62,14 @@ static efi_status find_self(struct loader *loader)
 static efi_status prepare(struct loader *loader)
 {
     static efi_status (*const steps[])(struct loader *) = {
-        cpu_check,         /* no-execute pages, four levels */
         find_self,         /* the volume */
         command_read,      /* cmdline.txt */
+        levels_pretend,    /* tests only */
+        levels_choose,     /* of page tables: 4 or 5 */
         image_read,        /* kernel.elf, checked */
         memory_reserve,    /* hand-off, memory map, heap, stack */
         command_hand_over, /* a copy that the kernel keeps */
+        random_start,      /* what the next ones are drawn from */
         image_place,       /* a random place, and the kernel in it */
         machine_describe,  /* CPUs, ACPI */
         screen_describe,   /* the frame buffer */

@@ -40,14 +40,17 @@ static void own(struct loader *loader, uint64_t start, uint64_t pages)
     memset((void *)start, 0, range->bytes);
 }
 
-efi_status memory_alloc(struct loader *loader, const char *purpose,
-                        uint64_t bytes, uint64_t *phys)
+/* Allocate pages; `how` and *phys as the firmware has it. */
+static efi_status alloc(struct loader *loader, const char *purpose,
+                        enum efi_allocate_kind how, uint64_t bytes,
+                        uint64_t *phys)
 {
+    uint32_t kind =
+        how == EFI_ALLOCATE_MAX_ADDRESS ? EFI_LOADER_CODE : EFI_LOADER_DATA;
     efi_status status = EFI_OUT_OF_RESOURCES;
 
     if (!is_full(loader))
-        status = loader->boot->allocate_pages(
-            EFI_ALLOCATE_ANY_PAGES, EFI_LOADER_DATA, pages_of(bytes), phys);
+        status = loader->boot->allocate_pages(how, kind, pages_of(bytes), phys);
     if (status != EFI_SUCCESS)
         return console_fail(status,
                             "cannot allocate %llu KiB for %s: %s.\n"
@@ -56,6 +59,19 @@ efi_status memory_alloc(struct loader *loader, const char *purpose,
                             console_status_text(status));
     own(loader, *phys, pages_of(bytes));
     return EFI_SUCCESS;
+}
+
+efi_status memory_alloc(struct loader *loader, const char *purpose,
+                        uint64_t bytes, uint64_t *phys)
+{
+    return alloc(loader, purpose, EFI_ALLOCATE_ANY_PAGES, bytes, phys);
+}
+
+efi_status memory_alloc_low_code(struct loader *loader, const char *purpose,
+                                 uint64_t bytes, uint64_t *phys)
+{
+    *phys = UINT32_MAX;
+    return alloc(loader, purpose, EFI_ALLOCATE_MAX_ADDRESS, bytes, phys);
 }
 
 efi_status memory_alloc_at(struct loader *loader, uint64_t phys, uint64_t bytes)

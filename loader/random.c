@@ -1,69 +1,106 @@
 /*
- * random.c - random numbers for the kernel's place.
+ * random.c - what places are drawn from.
  *
- * HOW    RDRAND where the CPU has it and it delivers; else time stamps, whose
- *        low bits depend on how long the firmware took, mixed with the
- *        firmware's counter of boots.  The second source is guessable by who
- *        can measure the machine; there is no better one before a driver runs.
+ * HOW    The library's watched source and generator (cairn/entropy.h): RDRAND
+ *        where the CPU has it, and as long as what it delivers looks right.
+ *        Else a warning, and the generator alone, with time stamps, whose low
+ *        bits depend on how long the firmware took, and the firmware's counter
+ *        of boots.  Who can measure the machine can guess these; there is no
+ *        better source before a driver runs.
  *
- *        Numbers below a limit come by rejection: what lies in the incomplete
- *        last interval of 64-bit numbers is drawn again.
+ *        The options nokaslr and seed=N are the kernel's, too.
  *
- * SOURCE Intel SDM vol. 1, "Random Number Generator Instructions": retry ten
- *        times.  G. Steele, D. Lea, C. Flood, "Fast Splittable Pseudorandom
- *        Number Generators", OOPSLA 2014: the mixing function.
+ * FAILS  Not.
  */
 #include "loader/cpu.h"
 #include "loader/loader.h"
+#include <cairn/platform.h>
 
 #define CPUID_FEATURES   1u
 #define CPUID_ECX_RDRAND (1u << 30)
-#define RDRAND_TRIES     10
 #define STAMPS           64
+#define NUMBER_CHARS     24
 
-/* Some CPUs deliver nothing but ones after sleep, and call it success. */
-static bool read_generator(uint64_t *value)
+static bool read_generator(void *context, uint64_t *out)
 {
-    if (!(cpu_id(CPUID_FEATURES).c & CPUID_ECX_RDRAND))
+    (void)context;
+    return cpu_random(out);
+}
+
+/* Decimal digits, or hexadecimal ones behind 0x; false: anything else. */
+static bool read_number(const char *text, uint64_t *out)
+{
+    uint64_t base = text[0] == '0' && text[1] == 'x' ? 16 : 10;
+    const char *digit = base == 16 ? text + 2 : text;
+    uint64_t number = 0;
+
+    if (*digit == '\0')
         return false;
-    for (unsigned i = 0; i < RDRAND_TRIES; i++)
-        if (cpu_random(value) && *value != UINT64_MAX)
-            return true;
-    return false;
+    for (; *digit != '\0'; digit++) {
+        char small = (char)(*digit | 0x20);
+        uint64_t value =
+            *digit <= '9' ? (uint64_t)*digit - '0' : (uint64_t)small - 'a' + 10;
+
+        if (*digit < '0' || (*digit > '9' && small < 'a') || value >= base ||
+            number > (UINT64_MAX - value) / base)
+            return false;
+        number = number * base + value;
+    }
+    *out = number;
+    return true;
 }
 
-static uint64_t mix(uint64_t value)
+static void start_source(struct loader *loader, struct cairn_entropy *entropy)
 {
-    value = (value ^ (value >> 30)) * 0xbf58476d1ce4e5b9;
-    value = (value ^ (value >> 27)) * 0x94d049bb133111eb;
-    return value ^ (value >> 31);
+    struct cairn_entropy_source source = {NULL, NULL};
+    uint64_t data[STAMPS + 1] = {0};
+
+    if (cpu_id(CPUID_FEATURES).c & CPUID_ECX_RDRAND)
+        source.read = read_generator;
+    (void)loader->boot->get_next_monotonic_count(&data[0]);
+    for (unsigned i = 1; i <= STAMPS; i++)
+        data[i] = cpu_time_stamp();
+    cairn_entropy_init(entropy, &source, data, STAMPS + 1);
 }
 
-static uint64_t read_time(struct loader *loader)
+/* Another system's addresses are fixed: the option layout=NAME. */
+static bool has_fixed_places(const struct loader *loader)
 {
-    uint64_t count = 0;
-    uint64_t value;
+    char text[NUMBER_CHARS];
 
-    (void)loader->boot->get_next_monotonic_count(&count);
-    value = mix(count + 1);
-    for (unsigned i = 0; i < STAMPS; i++)
-        value = mix(value + cpu_time_stamp());
-    return value;
+    return command_value(loader, "layout=", text, sizeof(text)) &&
+           memcmp(text, "cairn", sizeof("cairn")) != 0;
 }
 
-static uint64_t read_any(struct loader *loader)
+efi_status random_start(struct loader *loader)
 {
-    uint64_t value;
+    static struct cairn_entropy entropy;
+    char text[NUMBER_CHARS];
+    uint64_t seed;
 
-    return read_generator(&value) ? value : read_time(loader);
+    if (command_has(loader, "nokaslr") || has_fixed_places(loader))
+        return EFI_SUCCESS;
+    if (command_value(loader, "seed=", text, sizeof(text)) &&
+        read_number(text, &seed))
+        cairn_entropy_init_fixed(&entropy, seed);
+    else
+        start_source(loader, &entropy);
+    loader->chance = &entropy;
+    return EFI_SUCCESS;
 }
 
-uint64_t random_below(struct loader *loader, uint64_t limit)
-{
-    uint64_t incomplete = (UINT64_MAX % limit + 1) % limit;
-    uint64_t value = read_any(loader);
+/* ---- What the library asks of a host ------------------------------------- */
 
-    while (value > UINT64_MAX - incomplete)
-        value = read_any(loader);
-    return value % limit;
+void cairn_platform_log(enum cairn_log_level level, const char *text)
+{
+    console_print("[cairn] %s%s\n",
+                  level <= CAIRN_LOG_WARNING ? "warning: " : "", text);
+}
+
+void cairn_platform_panic(const char *text)
+{
+    console_print("[cairn] panic: %s\n", text);
+    cpu_interrupts_off();
+    for (;;)
+        cpu_halt();
 }

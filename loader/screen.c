@@ -38,7 +38,7 @@ static bool is_usable(const struct efi_graphics_mode *mode)
     if (info->width == 0 || info->height == 0 ||
         info->pixels_per_line < info->width)
         return false;
-    return mode->framebuffer_bytes <= LOADER_FRAMEBUFFER_BYTES_MAX &&
+    return mode->framebuffer_bytes <= BOOT_SCREEN_BYTES_MAX &&
            pixels <= mode->framebuffer_bytes / 4;
 }
 

@@ -1,13 +1,13 @@
 /*
  * tables.c - the page tables that the kernel starts on.
  *
- * WHAT   the kernel's image     at its link address, each segment with its own
- *                               rights
- *        the window             RAM at LOADER_WINDOW_VIRT + physical address;
- *                               writable, but for what is executable or
- *                               constant elsewhere: the image and the page of
- *                               enter_kernel
- *        the screen             at LOADER_FRAMEBUFFER_VIRT, writable
+ * WHAT   the kernel's image     at the place that image.c has chosen, each
+ *                               segment with its own rights
+ *        the window             RAM at a base (boot/places.h) plus its physical
+ *                               address; writable, but for what is executable
+ *                               or constant elsewhere: the image and the page
+ *                               of enter_kernel
+ *        the screen             at BOOT_SCREEN_HOME, writable
  *        the memory map         at CAIRN_HANDOFF_MAP_WINDOW, read-only
  *        enter_kernel's page    at its own address, executable
  *
@@ -41,6 +41,7 @@
 #define SPAN_TABLE      (2 * CAIRN_MIB) /* what one table of each level maps */
 #define SPAN_DIRECTORY  CAIRN_GIB
 #define SPAN_POINTERS   (512 * CAIRN_GIB)
+#define SPAN_LEVEL_4    (256 * CAIRN_TIB) /* with 5 levels it is no root */
 
 /* A part of RAM that has the same rights throughout. */
 struct piece {
@@ -151,7 +152,7 @@ static struct mapping segment_mapping(const struct loader *loader, size_t index)
     uint64_t virt = page_down(segment->virt);
     struct mapping mapping = {
         .name = "the kernel",
-        .virt = virt,
+        .virt = virt + loader->slide,
         .phys = loader->handoff->kernel_phys + virt - loader->kernel.virt_start,
         .bytes = page_up(segment->virt + segment->memory_bytes) - virt,
         .flags = BOOT_TABLES_GLOBAL,
@@ -162,6 +163,28 @@ static struct mapping segment_mapping(const struct loader *loader, size_t index)
     if (segment->is_executable)
         mapping.flags |= BOOT_TABLES_EXECUTABLE;
     return mapping;
+}
+
+/* Choose where the window is; it reaches to where the last RAM ends. */
+static efi_status place_window(struct loader *loader)
+{
+    struct cairn_handoff *handoff = loader->handoff;
+    struct boot_place place;
+    uint64_t end = 0, next, room;
+
+    while ((next = next_ram(&loader->map, end)) != UINT64_MAX)
+        end = ram_end(&loader->map, next);
+    end = (end + WINDOW_ROUNDING - 1) & ~(WINDOW_ROUNDING - 1);
+    room = end > BOOT_WINDOW_BYTES_MIN ? end : BOOT_WINDOW_BYTES_MIN;
+    if (!boot_place_choose(&boot_slide_window, room, loader->chance, &place))
+        return console_fail(EFI_UNSUPPORTED,
+                            "no addresses to show %llu GiB of memory at.\n"
+                            "  Take some of it out, please.\n",
+                            end / CAIRN_GIB);
+    handoff->window_base = place.start;
+    handoff->window_bytes = end;
+    handoff->window_places = place.places;
+    return EFI_SUCCESS;
 }
 
 /* Step from one piece of the window to the next, beginning with {0, 0}. */
@@ -195,7 +218,8 @@ static uint64_t count_small(const struct mapping *mapping)
 {
     return spans(mapping->virt, mapping->bytes, SPAN_TABLE) +
            spans(mapping->virt, mapping->bytes, SPAN_DIRECTORY) +
-           spans(mapping->virt, mapping->bytes, SPAN_POINTERS);
+           spans(mapping->virt, mapping->bytes, SPAN_POINTERS) +
+           spans(mapping->virt, mapping->bytes, SPAN_LEVEL_4);
 }
 
 /* Small pages only at both ends, as virtual and physical are congruent. */
@@ -208,7 +232,8 @@ static uint64_t count_window(const struct loader *loader)
         uint64_t bytes = piece.end - piece.start;
 
         count += 2 + spans(piece.start, bytes, SPAN_DIRECTORY) +
-                 spans(piece.start, bytes, SPAN_POINTERS);
+                 spans(piece.start, bytes, SPAN_POINTERS) +
+                 spans(piece.start, bytes, SPAN_LEVEL_4);
     }
     return count;
 }
@@ -243,23 +268,18 @@ static efi_status map_window(struct loader *loader, struct boot_tables *tables)
 {
     struct piece piece = {0, 0, 0};
     efi_status status = EFI_SUCCESS;
-    uint64_t end = 0;
 
     while (status == EFI_SUCCESS && next_piece(loader, &piece)) {
         struct mapping mapping = {
             .name = "memory",
-            .virt = LOADER_WINDOW_VIRT + piece.start,
+            .virt = loader->handoff->window_base + piece.start,
             .phys = piece.start,
             .bytes = piece.end - piece.start,
             .flags = piece.flags,
         };
 
         status = map(tables, &mapping);
-        end = piece.end;
     }
-    loader->handoff->window_base = LOADER_WINDOW_VIRT;
-    loader->handoff->window_bytes =
-        (end + WINDOW_ROUNDING - 1) & ~(WINDOW_ROUNDING - 1);
     return status;
 }
 
@@ -293,7 +313,7 @@ static void fill_mappings(const struct loader *loader,
     };
     mappings[MAPPING_SCREEN] = (struct mapping){
         .name = "the screen",
-        .virt = LOADER_FRAMEBUFFER_VIRT,
+        .virt = BOOT_SCREEN_HOME,
         .phys = screen,
         .bytes =
             page_up(handoff->framebuffer_base + handoff->framebuffer_bytes) -
@@ -339,13 +359,16 @@ efi_status tables_build(struct loader *loader)
 {
     struct pool pool;
     struct boot_tables tables = {
-        .levels = 4, .alloc = take_frame, .context = &pool};
+        .levels = loader->levels, .alloc = take_frame, .context = &pool};
     uint64_t start, bytes;
     efi_status status = memory_map_take(loader);
 
     if (status != EFI_SUCCESS)
         return console_fail(status, "cannot get the memory map: %s.\n",
                             console_status_text(status));
+    status = place_window(loader);
+    if (status != EFI_SUCCESS)
+        return status;
     bytes = count_all(loader) * CAIRN_FRAME_SIZE;
     status = memory_alloc(loader, "page tables", bytes, &start);
     if (status != EFI_SUCCESS)

@@ -105,18 +105,23 @@ void cairn_platform_flush(uint64_t cpus)
     (void)cpus;
 }
 
-void cairn_platform_log(enum cairn_log_level level, const char *text)
-{
-    (void)level;
-    (void)text;
-}
-
-CAIRN_NORETURN void cairn_platform_panic(const char *text)
+void host_print(const char *text)
 {
     static const char prefix[] = "cairn-malloc: ";
 
     (void)!write(STDERR_FILENO, prefix, sizeof(prefix) - 1);
     (void)!write(STDERR_FILENO, text, strlen(text));
     (void)!write(STDERR_FILENO, "\n", 1);
+}
+
+void cairn_platform_log(enum cairn_log_level level, const char *text)
+{
+    if (level == CAIRN_LOG_ERROR)
+        host_print(text);
+}
+
+CAIRN_NORETURN void cairn_platform_panic(const char *text)
+{
+    host_print(text);
     abort();
 }

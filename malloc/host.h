@@ -26,6 +26,9 @@ unsigned host_leave(void);
 /* Nobody uses that number any more. */
 void host_release(unsigned cpu);
 
+/* A line on standard error. */
+void host_print(const char *text);
+
 /* Around a fork: nobody else changes anything in between. */
 void host_before_fork(void);
 void host_after_fork(void);

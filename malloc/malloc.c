@@ -18,6 +18,9 @@
  * LEVEL  CAIRN_MALLOC_LEVEL=0|1|2 in the environment (default 1); a program
  *        with more rights than its caller does not look.
  *
+ * GUARDS CAIRN_MALLOC_GUARD=N: about one of N slow requests is guarded; a fault
+ *        there is explained before the program ends (guards.h).
+ *
  * FAILS  No memory: NULL and ENOMEM.  A pointer that cannot be freed: a line
  *        that says why, and abort().
  *
@@ -30,12 +33,13 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
+#include "malloc/guards.h"
 #include "malloc/host.h"
 #include "malloc/pages.h"
 
 #include "base/align.h"
 #include "base/lock.h"
-#include "heap/engine.h"
+#include "heap/debug.h"
 #include "heap/slab.h"
 #include <errno.h>
 #include <malloc.h>
@@ -45,6 +49,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 #define FAST   __builtin_expect
+#define CALLER ((uintptr_t)__builtin_return_address(0))
 
 #define SMALL_BYTES CAIRN_HEAP_SMALL_LIMIT
 #define KEEP_BYTES  ((size_t)1 << 20)
@@ -54,6 +59,7 @@ static struct cairn__heap_leaf *no_leaf;
 static struct cairn_heap heap = {.directory = &no_leaf};
 static pthread_key_t end_of_thread;
 static unsigned long fork_state;
+static unsigned long fork_state_below;
 
 /* What a thread has that has nothing: bins that are both empty and full. */
 static struct cairn__free_block no_block;
@@ -84,14 +90,22 @@ static void leave(void *unused)
 /* Nobody is in the middle of a change of what threads share. */
 static void before_fork(void)
 {
+    struct cairn_heap *below = cairn__debug_below(&heap);
+
     host_before_fork();
     fork_state = cairn__lock_acquire(&heap.lock);
+    if (below != NULL)
+        fork_state_below = cairn__lock_acquire(&below->lock);
     pages_lock();
 }
 
 static void after_fork(void)
 {
+    struct cairn_heap *below = cairn__debug_below(&heap);
+
     pages_unlock();
+    if (below != NULL)
+        cairn__lock_release(&below->lock, fork_state_below);
     cairn__lock_release(&heap.lock, fork_state);
     host_after_fork();
 }
@@ -102,14 +116,17 @@ static void start(void)
     const char *level = secure_getenv("CAIRN_MALLOC_LEVEL");
 
     config.starts_retired = true;
+    config.is_believing = true;
     config.small_bytes = SMALL_BYTES;
     config.keep_bytes = KEEP_BYTES;
     if (level != NULL && level[0] >= '0' && level[0] <= '2')
         config.level = (enum cairn_heap_level)(level[0] - '0');
+    guards_configure(&config);
     if (!pages_init(&config.source) ||
         cairn_heap_init(&heap, &config) != CAIRN_OK)
         cairn_platform_panic("no memory to start with");
     cairn_heap_resume_cpu(&heap, HOST_SHARED_CPU);
+    guards_watch(&heap);
     pthread_key_create(&end_of_thread, leave);
 }
 
@@ -141,29 +158,30 @@ static CAIRN_NOINLINE void join(void)
 
 /* ---- The rest of the ways ------------------------------------------------ */
 
-static CAIRN_NOINLINE void *alloc_slow(size_t size, unsigned flags)
+static CAIRN_NOINLINE void *alloc_slow(size_t size, unsigned flags,
+                                       uintptr_t site)
 {
     void *block;
 
     if (self == &nothing)
         join();
-    block = cairn_heap_alloc(&heap, size, flags);
+    block = cairn_heap_alloc_at(&heap, size, flags, site);
     if (block == NULL)
         errno = ENOMEM;
     return block;
 }
 
-static CAIRN_NOINLINE void *alloc_large(size_t size)
+static CAIRN_NOINLINE void *alloc_large(size_t size, uintptr_t site)
 {
     size_t pages = cairn__heap_pages_of(size);
     uintptr_t block = 0;
 
     if (pages <= CAIRN_HEAP_LARGE_PAGES && heap.is_direct)
         block = cairn__cpu_take_large(self, cairn__class_of_pages(pages));
-    return block != 0 ? (void *)block : alloc_slow(size, 0);
+    return block != 0 ? (void *)block : alloc_slow(size, 0, site);
 }
 
-static CAIRN_NOINLINE void free_slow(void *block)
+static CAIRN_NOINLINE void free_slow(void *block, uintptr_t site)
 {
     enum cairn_status status;
 
@@ -171,18 +189,18 @@ static CAIRN_NOINLINE void free_slow(void *block)
         return;
     if (self == &nothing)
         join();
-    status = cairn_heap_free(&heap, block);
+    status = cairn_heap_free_at(&heap, block, site);
     if (status != CAIRN_OK)
         cairn__panic("free(%p): %s", block, cairn_status_text(status));
 }
 
-static void *alloc_aligned(size_t align, size_t size)
+static void *alloc_aligned(size_t align, size_t size, uintptr_t site)
 {
     void *block;
 
     if (self == &nothing)
         join();
-    block = cairn_heap_alloc_aligned(&heap, size, align, 0);
+    block = cairn_heap_alloc_aligned_at(&heap, size, align, 0, site);
     if (block == NULL)
         errno = ENOMEM;
     return block;
@@ -195,16 +213,16 @@ EXPORT void *malloc(size_t size)
     uintptr_t block;
 
     if (FAST(size > SMALL_BYTES, 0))
-        return alloc_large(size);
+        return alloc_large(size, CALLER);
     block = cairn__bin_take(cairn__bin_at(
         self, heap.bins[(size + CAIRN_HEAP_ALIGN - 1) / CAIRN_HEAP_ALIGN]));
-    return FAST(block != 0, 1) ? (void *)block : alloc_slow(size, 0);
+    return FAST(block != 0, 1) ? (void *)block : alloc_slow(size, 0, CALLER);
 }
 
 EXPORT void free(void *block)
 {
     if (FAST(!cairn__cpu_put(&heap, self, (uintptr_t)block), 0))
-        free_slow(block);
+        free_slow(block, CALLER);
 }
 
 EXPORT void *calloc(size_t count, size_t size)
@@ -216,8 +234,8 @@ EXPORT void *calloc(size_t count, size_t size)
         errno = ENOMEM;
         return NULL;
     }
-    if (bytes > SMALL_BYTES)
-        return alloc_slow(bytes, CAIRN_HEAP_ZEROED);
+    if (bytes > SMALL_BYTES || heap.debug != NULL)
+        return alloc_slow(bytes, CAIRN_HEAP_ZEROED, CALLER);
     block = malloc(bytes);
     return block == NULL ? NULL : memset(block, 0, bytes);
 }
@@ -234,7 +252,7 @@ EXPORT void *realloc(void *block, size_t size)
     }
     if (self == &nothing)
         join();
-    other = cairn_heap_realloc(&heap, block, size);
+    other = cairn_heap_realloc_at(&heap, block, size, CALLER);
     if (other == NULL)
         errno = ENOMEM;
     return other;
@@ -258,7 +276,7 @@ EXPORT int posix_memalign(void **out, size_t align, size_t size)
 
     if (align % sizeof(void *) != 0 || !cairn__is_power(align))
         return EINVAL;
-    block = alloc_aligned(align, size);
+    block = alloc_aligned(align, size, CALLER);
     errno = before;
     if (block == NULL)
         return ENOMEM;
@@ -272,7 +290,7 @@ EXPORT void *aligned_alloc(size_t align, size_t size)
         errno = EINVAL;
         return NULL;
     }
-    return alloc_aligned(align, size);
+    return alloc_aligned(align, size, CALLER);
 }
 
 EXPORT void *memalign(size_t align, size_t size)
@@ -282,7 +300,7 @@ EXPORT void *memalign(size_t align, size_t size)
 
 EXPORT void *valloc(size_t size)
 {
-    return alloc_aligned(CAIRN_FRAME_SIZE, size);
+    return alloc_aligned(CAIRN_FRAME_SIZE, size, CALLER);
 }
 
 EXPORT void *pvalloc(size_t size)
@@ -291,7 +309,7 @@ EXPORT void *pvalloc(size_t size)
 
     if (pages > SIZE_MAX / CAIRN_FRAME_SIZE)
         pages = SIZE_MAX / CAIRN_FRAME_SIZE;
-    return alloc_aligned(CAIRN_FRAME_SIZE, pages * CAIRN_FRAME_SIZE);
+    return alloc_aligned(CAIRN_FRAME_SIZE, pages * CAIRN_FRAME_SIZE, CALLER);
 }
 
 EXPORT size_t malloc_usable_size(void *block)

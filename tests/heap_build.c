@@ -105,13 +105,30 @@ static bool resize(void *context, void *start, size_t from, size_t to)
     return true;
 }
 
+void heap_on_all(void (*run)(void))
+{
+    uint64_t phys;
+
+    heap_build.shared = test_memory(HEAP_PAGES_MAX * PAGE, &phys);
+    for (unsigned i = 0; i < CAIRN_HEAP_ENGINE_COUNT; i++) {
+        heap_build.engine = (enum cairn_heap_engine)i;
+        run();
+    }
+    heap_build.engine = CAIRN_HEAP_SLAB;
+    heap_build.shared = NULL;
+}
+
 void heap_build_prepare(size_t page_count)
 {
     uint64_t phys;
 
-    heap_build.memory = test_memory(page_count * PAGE, &phys);
+    CHECK(page_count <= HEAP_PAGES_MAX);
+    heap_build.memory = heap_build.shared;
+    if (heap_build.memory == NULL)
+        heap_build.memory = test_memory(page_count * PAGE, &phys);
     heap_build.page_count = page_count;
     heap_build.config = cairn_heap_config_default();
+    heap_build.config.engine = heap_build.engine;
     heap_build.config.cpu_count = 1;
     heap_build.refuse_after = SIZE_MAX;
     heap_build.can_resize = true;
@@ -162,4 +179,7 @@ void heap_build_end(void)
     CHECK_EQ(stats.source_bytes, heap_build.used_count * PAGE);
     CHECK_EQ(stats.meta_bytes, stats.source_bytes);
     CHECK(heap_build.used_count >= pages_at_start);
+    if (heap_build.config.engine == CAIRN_HEAP_FIRSTFIT &&
+        heap_build.config.level != CAIRN_HEAP_DEBUG)
+        CHECK_EQ(heap_build.used_count, 0);
 }

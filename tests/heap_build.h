@@ -13,6 +13,8 @@
 #define HEAP_PAGES_MAX 256
 
 struct heap_build {
+    enum cairn_heap_engine engine; /* of the next heap that is prepared */
+    uint8_t *shared;               /* memory of all runs of one test */
     struct cairn_heap heap;
     struct cairn_heap_config config; /* for heap_build_start */
     uint8_t *memory;
@@ -25,6 +27,18 @@ struct heap_build {
 };
 
 extern struct heap_build heap_build;
+
+/* A test that runs on every engine. */
+#define HEAP_TEST(test_name)                                                   \
+    static void on_##test_name(void);                                          \
+    CAIRN_TEST(test_name)                                                      \
+    {                                                                          \
+        heap_on_all(on_##test_name);                                           \
+    }                                                                          \
+    static void on_##test_name(void)
+
+/* Run it on one engine after the other, each time on the same memory. */
+void heap_on_all(void (*run)(void));
 
 /* Memory for the pages, once in a test; the default configuration. */
 void heap_build_prepare(size_t page_count);

@@ -141,7 +141,7 @@ static void run(void)
     heap_build_end();
 }
 
-CAIRN_TEST(heap_random_calls_agree_with_a_model)
+HEAP_TEST(heap_random_calls_agree_with_a_model)
 {
     heap_build_begin(PAGES);
     run();
@@ -160,14 +160,14 @@ CAIRN_TEST(heap_random_calls_at_level_0_agree_with_a_model)
 {
     heap_build_prepare(PAGES);
     heap_build.config.level = CAIRN_HEAP_FAST;
+    heap_build.config.is_believing = true;
     CHECK(heap_build_start());
     run();
 }
 
 /* From time to time the source refuses everything for a while. */
-CAIRN_TEST(heap_random_refusals_lose_nothing)
+static void run_refusing(void)
 {
-    heap_build_begin(PAGES);
     memset(blocks, 0, sizeof(blocks));
     for (uint32_t i = test_rounds(20000); i > 0; i--) {
         if (test_random_once_in(50))
@@ -178,4 +178,26 @@ CAIRN_TEST(heap_random_refusals_lose_nothing)
     }
     free_all();
     heap_build_end();
+}
+
+HEAP_TEST(heap_random_refusals_lose_nothing)
+{
+    heap_build_begin(PAGES);
+    run_refusing();
+}
+
+HEAP_TEST(heap_random_refusals_at_level_debug)
+{
+    heap_build_prepare(PAGES);
+    heap_build.config.level = CAIRN_HEAP_DEBUG;
+    CHECK(heap_build_start());
+    run_refusing();
+}
+
+HEAP_TEST(heap_random_calls_at_level_debug)
+{
+    heap_build_prepare(PAGES);
+    heap_build.config.level = CAIRN_HEAP_DEBUG;
+    CHECK(heap_build_start());
+    run();
 }

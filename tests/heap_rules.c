@@ -9,7 +9,7 @@
 
 static void *blocks[4096];
 
-CAIRN_TEST(G1_calloc_is_zero_and_refuses_what_overflows)
+HEAP_TEST(G1_calloc_is_zero_and_refuses_what_overflows)
 {
     uint8_t *block;
 
@@ -26,7 +26,7 @@ CAIRN_TEST(G1_calloc_is_zero_and_refuses_what_overflows)
     heap_build_end();
 }
 
-CAIRN_TEST(G2_every_alignment_is_honoured)
+HEAP_TEST(G2_every_alignment_is_honoured)
 {
     heap_build_begin(128);
     for (size_t align = 1; align <= 32 * 1024; align *= 2) {
@@ -44,7 +44,7 @@ CAIRN_TEST(G2_every_alignment_is_honoured)
     heap_build_end();
 }
 
-CAIRN_TEST(G5_a_heap_grows_until_nothing_is_left)
+HEAP_TEST(G5_a_heap_grows_until_nothing_is_left)
 {
     unsigned count = 0;
     unsigned again = 0;
@@ -65,7 +65,7 @@ CAIRN_TEST(G5_a_heap_grows_until_nothing_is_left)
     heap_build_end();
 }
 
-CAIRN_TEST(G6_a_page_and_more_comes_straight_from_the_source)
+HEAP_TEST(G6_a_page_and_more_comes_straight_from_the_source)
 {
     size_t before;
     void *block;
@@ -83,7 +83,7 @@ CAIRN_TEST(G6_a_page_and_more_comes_straight_from_the_source)
     heap_build_end();
 }
 
-CAIRN_TEST(G12_nothing_is_null_or_a_block)
+HEAP_TEST(G12_nothing_is_null_or_a_block)
 {
     void *block;
 
@@ -99,6 +99,12 @@ CAIRN_TEST(G12_nothing_is_null_or_a_block)
     heap_build_end();
 }
 
+/* The first-fit engine gives large blocks back at once. */
+static bool is_remembered(size_t size)
+{
+    return size < 4096 || heap_build.config.engine == CAIRN_HEAP_SLAB;
+}
+
 static void check_misuse(size_t size)
 {
     uint8_t *block = cairn_heap_alloc(HEAP, size, 0);
@@ -108,14 +114,15 @@ static void check_misuse(size_t size)
     CHECK_EQ(cairn_heap_free(HEAP, block + 1), CAIRN_NOT_FIRST);
     CHECK_EQ(cairn_heap_free(HEAP, block + size - 1), CAIRN_NOT_FIRST);
     CHECK_EQ(cairn_heap_free(HEAP, block), CAIRN_OK);
-    CHECK_EQ(cairn_heap_free(HEAP, block), CAIRN_DOUBLE_FREE);
+    CHECK_EQ(cairn_heap_free(HEAP, block),
+             is_remembered(size) ? CAIRN_DOUBLE_FREE : CAIRN_NOT_MEMORY);
     CHECK_EQ(cairn_heap_usable_size(HEAP, block), 0);
     CHECK(cairn_heap_realloc(HEAP, block, 10) == NULL);
     CHECK_EQ(cairn_heap_free(HEAP, other), CAIRN_OK);
     heap_build_check();
 }
 
-CAIRN_TEST(G13_wrong_frees_are_refused_and_do_no_harm)
+HEAP_TEST(G13_wrong_frees_are_refused_and_do_no_harm)
 {
     static uint8_t foreign[64];
 
@@ -131,7 +138,7 @@ CAIRN_TEST(G13_wrong_frees_are_refused_and_do_no_harm)
     heap_build_end();
 }
 
-CAIRN_TEST(G13_misuse_is_a_panic_if_the_host_wants_that)
+HEAP_TEST(G13_misuse_is_a_panic_if_the_host_wants_that)
 {
     void *block;
 
@@ -144,7 +151,7 @@ CAIRN_TEST(G13_misuse_is_a_panic_if_the_host_wants_that)
     heap_build_end();
 }
 
-CAIRN_TEST(heap_realloc_keeps_what_fits)
+HEAP_TEST(heap_realloc_keeps_what_fits)
 {
     uint8_t *block;
 
@@ -168,7 +175,7 @@ CAIRN_TEST(heap_realloc_keeps_what_fits)
     heap_build_end();
 }
 
-CAIRN_TEST(heap_sized_free_notices_another_size)
+HEAP_TEST(heap_sized_free_notices_another_size)
 {
     void *block;
 
@@ -180,7 +187,7 @@ CAIRN_TEST(heap_sized_free_notices_another_size)
     heap_build_end();
 }
 
-CAIRN_TEST(heap_many_at_once)
+HEAP_TEST(heap_many_at_once)
 {
     heap_build_begin(64);
     CHECK_EQ(cairn_heap_alloc_many(HEAP, 48, 500, blocks), 500);
@@ -190,7 +197,7 @@ CAIRN_TEST(heap_many_at_once)
 }
 
 /* Every class, and each refusal of the source at each place. */
-CAIRN_TEST(heap_refusals_leave_nothing_behind)
+HEAP_TEST(heap_refusals_leave_nothing_behind)
 {
     for (size_t refuse = 0; refuse < 12; refuse++) {
         heap_build_prepare(16);

@@ -113,6 +113,7 @@ class Config:
     def cmdline(self):
         """The kernel's command line."""
         words = ["exit=debug"] + (["hold"] if self.screenshot else []) + self.args.split()
+        words += ["nokaslr"] if self.gdb else []  # symbols are where they were linked to
         return " ".join(words + (["--", self.cmd] if self.cmd else []))
 
     def cpu_model(self):

@@ -11,6 +11,8 @@
  * spaces      space (address spaces), areas and stack (places in them), ranges
  *             (what is where, and room), layout (a kernel's addresses), text
  *             (code that changes)
+ * heap        heap (memory in bytes), cache (objects of one kind); not here,
+ *             since their names are short: kmalloc, new.hpp (C++)
  * to look at  report
  */
 #ifndef CAIRN_CAIRN_H
@@ -18,6 +20,7 @@
 
 #include <cairn/areas.h>
 #include <cairn/boot.h>
+#include <cairn/cache.h>
 #include <cairn/compiler.h>
 #include <cairn/dma.h>
 #include <cairn/early.h>
@@ -25,6 +28,7 @@
 #include <cairn/format.h>
 #include <cairn/frames.h>
 #include <cairn/handoff.h>
+#include <cairn/heap.h>
 #include <cairn/init.h>
 #include <cairn/layout.h>
 #include <cairn/lock.h>

@@ -87,6 +87,9 @@ void cairn_entropy_init_fixed(struct cairn_entropy *entropy, uint64_t seed);
  */
 uint64_t cairn_entropy_draw(void *entropy);
 
+/* A number below `end`, each as likely as any other; 0 if `end` is. */
+uint64_t cairn_entropy_below(struct cairn_entropy *entropy, uint64_t end);
+
 /* "a good source", "a fixed seed", ...: for messages; never NULL. */
 const char *cairn_entropy_text(enum cairn_entropy_state state);
 

@@ -5,13 +5,15 @@
  * structure's address to the kernel.  All addresses in it are physical unless
  * said otherwise.  Nothing in it is believed before cairn_handoff_check.
  *
- * Entry state   64-bit mode, interrupts off, at the ELF entry point.  RDI is
- *               the structure's physical address, RSP the top of 64 KiB of
- *               stack in the window, as after a call (0 is the return address),
- *               RBP is 0.  GDT and IDT are still the firmware's and no longer
- *               mapped: load others before a segment register or an interrupt
- *               is used.  CR0.WP, CR4.PGE and EFER.NXE are on.  Four levels of
- *               page tables map
+ * Entry state   64-bit mode, interrupts off, at the ELF entry point of the
+ *               image as it was linked: it relocates itself.  RDI is the
+ *               structure's physical address, RSI `window_base`, RSP the
+ *               top of 64 KiB of stack in the window, as after a call (0 is the
+ *               return address), RBP is 0.  GDT and IDT are still the
+ *               firmware's and no longer mapped: load others before a
+ *               segment register or an interrupt is used.  CR0.WP, CR4.PGE and
+ *               EFER.NXE are on.  Page tables, of four levels or, if CR4.LA57
+ *               is on, five, map
  *
  *                 the image       at `kernel_virt`: each segment with its own
  *                                 rights, nothing writable and executable
@@ -34,7 +36,7 @@
 CAIRN_BEGIN_DECLS
 
 #define CAIRN_HANDOFF_MAGIC      0x46464f444e524943u /* "CIRNDOFF" */
-#define CAIRN_HANDOFF_VERSION    1
+#define CAIRN_HANDOFF_VERSION    2
 #define CAIRN_HANDOFF_RANGES_MAX 16
 
 /* The buffer of the memory map, at its offset in a page from here. */
@@ -90,6 +92,11 @@ struct cairn_handoff {
     /* Page tables, stack, this structure, ... */
     struct cairn_handoff_range ranges[CAIRN_HANDOFF_RANGES_MAX];
     uint64_t range_count;
+
+    /* How many places each was chosen from, to be told; 1: there was none. */
+    uint64_t kernel_phys_places;
+    uint64_t kernel_virt_places;
+    uint64_t window_places;
 };
 
 /* What is wrong with a hand-off; one value for each rule. */

@@ -96,7 +96,21 @@ cairn_heap_source_frames(struct cairn_heap_frames *storage,
                          struct cairn_frames *frames,
                          struct cairn_heap_source *out);
 
+/*
+ * What a frame allocator that is about to fail can ask of a heap: give back
+ * what can be given back.  For config.reclaim of struct cairn_frames_config,
+ * with the heap as config.context; the heap may be started later.
+ *
+ *   heap    a struct cairn_heap, zero-filled before it is started
+ *   frames  how many are wanted; of no matter
+ *
+ * Returns  true: it has fewer pages than before.
+ */
+bool cairn_heap_reclaim(void *heap, uint64_t frames);
+
 /* ---- The heap ------------------------------------------------------------ */
+
+struct cairn_heap_guards; /* heap_debug.h */
 
 struct cairn_heap_config {
     enum cairn_heap_engine engine;
@@ -107,27 +121,75 @@ struct cairn_heap_config {
     bool is_zero_null;   /* a request for 0 bytes gets NULL; else a block */
     bool starts_retired; /* no CPU uses the heap before it is resumed */
     size_t keep_bytes;   /* of freed large blocks, that a CPU may keep */
+    bool is_believing;   /* level 0, slab engine: keep no states of small
+                            blocks; then there are no object caches */
     size_t small_bytes;  /* larger requests get whole pages; one of the classes,
                             CAIRN_HEAP_SMALL_MAX .. CAIRN_HEAP_SMALL_LIMIT */
     struct cairn_heap_source source; /* copied */
+    /* Level debug: what a CPU keeps back of freed blocks, see heap_debug.h. */
+    size_t quarantine_bytes;
+    unsigned quarantine_blocks;
+    /* Of the requests that no bin answers, about one in so many gets a page
+       with guards; 0: none. */
+    unsigned guard_every;
+    const struct cairn_heap_guards *guards; /* copied; NULL: none */
 };
 
-/* slab, checked, status, all CPUs, keeps 2 MiB, SMALL_MAX; no source. */
+/*
+ * slab, checked, status, all CPUs, keeps 2 MiB, SMALL_MAX; debug: keeps back
+ * 128 KiB and 256 blocks; no guards; no source.
+ */
 struct cairn_heap_config cairn_heap_config_default(void);
 
 struct cairn__slab;
+struct cairn__heap_run;
+struct cairn__heap_shelf;
 struct cairn__heap_cpu;
 struct cairn__heap_leaf;
 struct cairn__heap_engine;
+struct cairn__heap_debug;
+struct cairn__heap_guarded;
+struct cairn_object_cache;
+
+/*
+ * A mistake that level debug or a guard has found.  What is not known is 0.
+ */
+struct cairn_heap_finding {
+    enum cairn_status status;
+    uintptr_t block;      /* as its owner knows it */
+    size_t size;          /* bytes that were asked for */
+    size_t sequence;      /* number of the allocation; in order on one CPU */
+    uintptr_t address;    /* the byte in question, or the pointer that came */
+    uintptr_t alloc_site; /* where to the allocating call returns */
+    uintptr_t free_site;  /* to where the call that freed it returned */
+    uintptr_t site;       /* that of the call that has met it */
+};
 
 #define CAIRN_HEAP_CLASSES    89 /* one of them is none */
 #define CAIRN_HEAP_SLAB_KINDS 32
+
+/* Private: descriptors of one kind, of the first-fit engine. */
+struct cairn__heap_stock {
+    struct cairn__heap_shelf *shelves; /* [lock] pages that have some */
+    size_t empty_count;                /* [lock] pages of which none is used */
+};
+
+/* Private: the first-fit engine. */
+struct cairn__heap_firstfit {
+    struct cairn__heap_run *root;       /* [lock] all heap pages */
+    struct cairn__heap_run *spare;      /* [lock] free as a whole */
+    struct cairn__heap_stock stocks[2]; /* [lock] */
+    size_t live_blocks;                 /* [lock] */
+    size_t live_bytes;                  /* [lock] */
+    size_t free_bytes;                  /* [lock] in heap pages */
+};
 
 /* Private, here so that hosts can store it. */
 struct cairn_heap {
     struct cairn__heap_leaf **directory; /* constant; entries: atomic */
     uintptr_t mask;                      /* constant: entries of it, less one */
     struct cairn__heap_cpu *cpus;        /* constant: one for each CPU */
+    size_t direct_end; /* constant: smaller requests may come out of a bin */
     /* Constant: where the bin is for a size in units of 16 bytes. */
     uint16_t bins[CAIRN_HEAP_SMALL_LIMIT / CAIRN_HEAP_ALIGN + 1];
     bool is_direct;    /* constant: blocks come out of bins */
@@ -136,9 +198,15 @@ struct cairn_heap {
     struct cairn_heap_config config;         /* constant */
     struct cairn_lock lock __attribute__((aligned(64)));
     struct cairn__slab *unused[CAIRN_HEAP_SLAB_KINDS]; /* [lock] descriptors */
+    struct cairn_object_cache *caches; /* [lock] typed ones, the newest first */
+    struct cairn__heap_firstfit firstfit;
     unsigned retired_count; /* [lock] CPUs that others may take from; atomic */
     size_t meta_pages;      /* atomic: descriptors, leaves, all that is below */
     size_t source_pages;    /* atomic: taken from the source */
+    struct cairn__heap_debug *debug;     /* constant; NULL: another level */
+    struct cairn__heap_guarded *guarded; /* constant; NULL: no guards */
+    struct cairn_heap_finding found;     /* [lock] the last one */
+    size_t found_count;                  /* [lock] */
 };
 
 /*
@@ -148,7 +216,8 @@ struct cairn_heap {
  *   config  copied
  *
  * Returns  CAIRN_OK; CAIRN_IN_USE: a second call; CAIRN_NO_MEMORY: the source
- *          has no pages for the heap's own structures; CAIRN_BAD_ARGUMENT.
+ *          has no pages for the heap's own structures; CAIRN_NOT_FOUND: the
+ *          library has no such engine; CAIRN_BAD_ARGUMENT.
  * Context  one CPU, before others use the heap.
  */
 CAIRN_MUST_CHECK enum cairn_status
@@ -191,7 +260,9 @@ void *cairn_heap_realloc(struct cairn_heap *heap, void *block, size_t size);
  * Free a block; NULL is no block and fine.
  *
  * Returns  CAIRN_OK; if the level notices, CAIRN_DOUBLE_FREE: it is free;
- *          CAIRN_NOT_FIRST: inside a block; CAIRN_NOT_MEMORY: not of this heap.
+ *          CAIRN_NOT_FIRST: inside a block; CAIRN_NOT_MEMORY: not of this heap;
+ *          CAIRN_OVERRUN, CAIRN_UNDERRUN: bytes around it were written, and it
+ *          is freed all the same.
  * Cost     as alloc.
  */
 enum cairn_status cairn_heap_free(struct cairn_heap *heap, void *block);
@@ -219,8 +290,8 @@ size_t cairn_heap_free_many(struct cairn_heap *heap, void **blocks,
                             size_t count);
 
 /*
- * Give back what this CPU keeps: its caches, and the pages of which nothing is
- * in use.
+ * Give back what this CPU keeps: its caches, typed ones too, and the pages of
+ * which nothing is in use.
  */
 void cairn_heap_drain(struct cairn_heap *heap);
 
@@ -252,10 +323,11 @@ struct cairn_heap_stats {
  */
 void cairn_heap_stats(struct cairn_heap *heap, struct cairn_heap_stats *out);
 
-/* A block, or a slab of them, as a walk shows it. */
+/* A block as a walk shows it. */
 struct cairn_heap_block {
     void *start;
     size_t bytes;
+    size_t index; /* of those of its slab or heap page; 0: the first */
     bool is_free;
 };
 
@@ -268,6 +340,25 @@ void cairn_heap_walk(struct cairn_heap *heap,
                      bool (*visit)(void *context,
                                    const struct cairn_heap_block *block),
                      void *context);
+
+/* A run of pages that blocks lie in: a heap page, a slab, or one large block */
+struct cairn_heap_page {
+    void *start;
+    size_t bytes;
+    size_t free_bytes;             /* in segments that are free */
+    struct cairn_heap_block first; /* segment; the next begins where it ends */
+};
+
+/*
+ * Show every run of pages, in order of addresses, until `visit` says false;
+ * cairn_heap_walk shows their segments in the same order.
+ *
+ * Context  nobody allocates or frees meanwhile.
+ */
+void cairn_heap_pages_walk(struct cairn_heap *heap,
+                           bool (*visit)(void *context,
+                                         const struct cairn_heap_page *page),
+                           void *context);
 
 /*
  * Check the heap's invariants (numbered in the engine's file).

@@ -32,6 +32,8 @@ struct cairn_layout_request {
     struct cairn_span span;
     uint64_t align;          /* a power of two; below 4 KiB counts as that */
     struct cairn_span slide; /* contains `span`; 0 bytes: it stays there */
+    uint64_t places; /* others have chosen `span`, out of so many; 0: it is
+                        fixed.  For ranges without a slide */
 };
 
 struct cairn_layout_range {
@@ -71,7 +73,8 @@ cairn_layout_init(struct cairn_layout *layout, enum cairn_paging_mode mode);
  *          CAIRN_NOT_FOUND: nothing is called `inside`;
  *          CAIRN_BAD_ARGUMENT: empty, not aligned, not whole pages, beyond the
  *          end of addresses, or not canonical; or the slide is, or does not
- *          contain the range, or what it is inside of has a slide, too;
+ *          contain the range, or what it is inside of has a slide, too; or
+ *          there are both a slide and `places`;
  *          CAIRN_NO_SPACE: CAIRN_LAYOUT_MAX are there.
  * Cost     linear in the ranges, as all calls here but randomise.
  */

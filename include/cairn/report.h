@@ -17,6 +17,7 @@
 
 #include <cairn/early.h>
 #include <cairn/frames.h>
+#include <cairn/heap.h>
 #include <cairn/layout.h>
 #include <cairn/memmap.h>
 
@@ -91,6 +92,35 @@ void cairn_report_frames_picture(const struct cairn_frames *frames,
                                  const struct cairn_picture *picture,
                                  const struct cairn_sink *sink);
 
+/* ---- Heap ---------------------------------------------------------------- */
+
+/*
+ * All of these are linear in what the heap has, and true if nobody allocates or
+ * frees meanwhile.
+ */
+
+/* "slab", "firstfit"; "fast", "checked", "debug"; "?" outside of them. */
+const char *cairn_report_heap_engine_name(enum cairn_heap_engine engine);
+const char *cairn_report_heap_level_name(enum cairn_heap_level level);
+
+/*
+ * For each size of blocks, ascending: blocks in use and their bytes, free
+ * blocks, slabs (large blocks: each is one).
+ */
+void cairn_report_heap(struct cairn_heap *heap, const struct cairn_sink *sink);
+
+/* A bar of 40 columns, and what the heap's memory is used for. */
+void cairn_report_heap_usage(struct cairn_heap *heap,
+                             const struct cairn_sink *sink);
+
+/* The typed caches, the newest first.  Returns how many. */
+unsigned cairn_report_caches(const struct cairn_heap *heap,
+                             const struct cairn_sink *sink);
+
+/* The first `limit` blocks in use, by address, and how many there are. */
+void cairn_report_heap_live(struct cairn_heap *heap, size_t limit,
+                            const struct cairn_sink *sink);
+
 /* ---- Layout -------------------------------------------------------------- */
 
 /*
@@ -100,6 +130,15 @@ void cairn_report_frames_picture(const struct cairn_frames *frames,
  */
 void cairn_report_layout(const struct cairn_layout *layout,
                          const struct cairn_sink *sink);
+
+/* ---- Heap ---------------------------------------------------------------- */
+
+/*
+ * What is allocated, a line for each call site: blocks, bytes, number of the
+ * oldest allocation, site; then the sums.  Sites as in cairn_heap_leaks.
+ */
+void cairn_report_heap_leaks(struct cairn_heap *heap,
+                             const struct cairn_sink *sink);
 
 CAIRN_END_DECLS
 

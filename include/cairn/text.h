@@ -51,8 +51,9 @@ struct cairn_text {
  * What is called meanwhile on other CPUs is old or new.
  *
  * Returns  CAIRN_OK; CAIRN_NOT_FOUND: not all of it is mapped;
- *          CAIRN_BAD_ARGUMENT: too much, or some of it is not executable, or
- *          writable, there or through the window; CAIRN_NO_MEMORY,
+ *          CAIRN_BAD_ARGUMENT: too much, or some of it is not executable (on a
+ *          CPU without NX, constants are), or writable, there or through the
+ *          window; CAIRN_NO_MEMORY,
  *          CAIRN_NOT_REACHABLE: no frame, no tables to split large pages, or no
  *          window over the code.
  *          Then nothing has changed.  If memory is out, large pages may stay

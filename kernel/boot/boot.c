@@ -4,12 +4,17 @@
  * HOW    Both ways in end in the same state: the library knows the memory map,
  *        the early allocator works, and the page tables map
  *
- *          the image       at its link address: code RX, constants R, data RW
- *          the window      physical memory at KERNEL_WINDOW_BASE, RW, no X
+ *          the image       at a random place: code RX, constants R, data RW
+ *          the window      physical memory, at another one, RW, no X
  *          the screen      at KERNEL_FRAMEBUFFER_BASE, RW, no X
  *
  *        and nothing else: no identity mapping, nothing at address 0.  As soon
  *        as there is a frame allocator, tables.c replaces them.
+ *
+ *        After Multiboot 2 and PVH the image first runs where it is linked to,
+ *        to learn options and random numbers and to choose its place
+ *        (slide.h).  What it has stored by then survives, but for pointers:
+ *        these lead to where it was.  So the boot information is read again.
  *
  *        The UEFI loader has built such tables, in memory of its own; what is
  *        still alive of that is pinned, so that it is never reclaimed; the
@@ -22,24 +27,22 @@
  */
 #include "boot/boot.h"
 
+#include "boot/slide.h"
 #include "boot/tables.h"
 #include "console/console.h"
 #include "cpu/cpu.h"
 #include "cpu/insn.h"
+#include "entropy.h"
 #include "kernel.h"
 #include "monitor/text.h"
+#include "options.h"
 #include "platform.h"
+#include "startup.h"
 #include <cairn/init.h>
 
 #define MULTIBOOT2_MAGIC 0x36d76289u
 /* What entry.S maps at its own address. */
 #define PROVISIONAL_BYTES (4 * CAIRN_GIB)
-/* Kinds of memory that the window covers: all that is or may be RAM. */
-#define WINDOW_KINDS                                                           \
-    (CAIRN_MEMORY_ALL_KINDS & ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_RESERVED) &  \
-     ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_MMIO) &                               \
-     ~CAIRN_MEMORY_KIND_BIT(CAIRN_MEMORY_FRAMEBUFFER))
-
 /* Page tables: Intel SDM vol. 3A, "4-Level Paging and 5-Level Paging". */
 #define ENTRY_COUNT   512
 #define ENTRY_PRESENT ((uint64_t)1 << 0)
@@ -59,6 +62,19 @@ static uint64_t image_bytes(void)
 struct cairn_phys_range kernel_image_range(void)
 {
     return cairn_phys_range_make(image_phys, image_phys + image_bytes());
+}
+
+struct cairn_phys_range kernel_screen_range(void)
+{
+    const struct cairn_framebuffer *screen = &kernel.boot.framebuffer;
+    uint64_t mask = CAIRN_FRAME_SIZE - 1;
+    uint64_t start = screen->base.value & ~mask;
+    uint64_t end = (screen->base.value + screen->bytes + mask) & ~mask;
+
+    if (!screen->is_present || screen->bytes > KERNEL_SCREEN_BYTES_MAX ||
+        end - start > KERNEL_SCREEN_BYTES_MAX)
+        end = start;
+    return cairn_phys_range_make(start, end);
 }
 
 static uint64_t min(uint64_t a, uint64_t b)
@@ -107,7 +123,7 @@ static void map_image(struct boot_tables *tables, const char *begin,
     uint64_t offset = (uint64_t)(begin - kernel_image_begin);
     uint64_t phys = image_phys + offset;
 
-    map(tables, KERNEL_VIRTUAL_BASE + offset,
+    map(tables, kernel_virtual_base() + offset,
         cairn_phys_range_make(phys, phys + (uint64_t)(end - begin)),
         BOOT_TABLES_GLOBAL | flags);
 }
@@ -117,7 +133,7 @@ static void map_window_part(struct boot_tables *tables, uint64_t start,
                             uint64_t end, unsigned flags)
 {
     if (start < end)
-        map(tables, KERNEL_WINDOW_BASE + start,
+        map(tables, kernel.window_base + start,
             cairn_phys_range_make(start, end), BOOT_TABLES_GLOBAL | flags);
 }
 
@@ -135,14 +151,43 @@ static void map_window_range(struct boot_tables *tables,
     map_window_part(tables, high, part.end.value, BOOT_TABLES_WRITABLE);
 }
 
-/* Map what is RAM and nothing else; where it ends. */
-static uint64_t map_window(struct boot_tables *tables)
+/* What may be drawn from; NULL: addresses are fixed. */
+static struct cairn_entropy *chance(void)
+{
+    return kernel.has_fixed_layout || kernel.system_number != 0
+               ? NULL
+               : &kernel.entropy;
+}
+
+/* Choose the window's place; how far it reaches. */
+static uint64_t place_window(void)
+{
+    struct cairn_phys_range all = {{0}, {CAIRN_PHYS_LIMIT}};
+    struct cairn_memory_range range;
+    struct boot_place place;
+
+    while (
+        cairn_memmap_next(&kernel.boot.map, KERNEL_WINDOW_KINDS, all, &range))
+        all.start = range.end;
+    if (!boot_place_choose(&boot_slide_window,
+                           max(all.start.value, BOOT_WINDOW_BYTES_MIN),
+                           chance(), &place))
+        kernel_panic("no place for a window of %#llx bytes",
+                     (unsigned long long)all.start.value);
+    kernel.window_base = place.start;
+    kernel.window_places = place.places;
+    return all.start.value;
+}
+
+/* Map what is RAM and nothing else. */
+static void map_window(struct boot_tables *tables)
 {
     struct cairn_phys_range window = {{0}, {CAIRN_PHYS_LIMIT}};
     struct cairn_memory_range range;
     struct cairn_phys_range part = {{0}, {0}};
 
-    while (cairn_memmap_next(&kernel.boot.map, WINDOW_KINDS, window, &range)) {
+    while (cairn_memmap_next(&kernel.boot.map, KERNEL_WINDOW_KINDS, window,
+                             &range)) {
         window.start = range.end;
         if (range.start.value != part.end.value) {
             map_window_range(tables, part);
@@ -151,19 +196,12 @@ static uint64_t map_window(struct boot_tables *tables)
         part.end = range.end;
     }
     map_window_range(tables, part);
-    return part.end.value;
 }
 
 static void map_screen(struct boot_tables *tables)
 {
-    const struct cairn_framebuffer *screen = &kernel.boot.framebuffer;
-    uint64_t mask = CAIRN_FRAME_SIZE - 1;
-    uint64_t start = screen->base.value & ~mask;
-    uint64_t end = (screen->base.value + screen->bytes + mask) & ~mask;
-
-    if (screen->is_present && end - start <= KERNEL_SCREEN_BYTES_MAX)
-        map(tables, KERNEL_FRAMEBUFFER_BASE, cairn_phys_range_make(start, end),
-            BOOT_TABLES_WRITABLE | BOOT_TABLES_GLOBAL);
+    map(tables, KERNEL_FRAMEBUFFER_BASE, kernel_screen_range(),
+        BOOT_TABLES_WRITABLE | BOOT_TABLES_GLOBAL);
 }
 
 /* Option starve: no frame is left for them. */
@@ -188,7 +226,7 @@ static void build_tables(void)
     struct boot_tables tables = {.levels = has_5_levels ? 5 : 4,
                                  .alloc = alloc_table,
                                  .context = &kernel.early};
-    uint64_t window_bytes;
+    uint64_t window_bytes = place_window();
 
     starve();
     if (!boot_tables_init(&tables))
@@ -198,11 +236,11 @@ static void build_tables(void)
     map_image(&tables, kernel_text_end, kernel_rodata_end, 0);
     map_image(&tables, kernel_rodata_end, kernel_image_end,
               BOOT_TABLES_WRITABLE);
-    window_bytes = map_window(&tables);
+    map_window(&tables);
     map_screen(&tables);
     insn_write_cr3(tables.root);
     kernel_require(cairn_window_activate(&kernel.window,
-                                         cairn_virt_make(KERNEL_WINDOW_BASE),
+                                         cairn_virt_make(kernel.window_base),
                                          window_bytes),
                    "window");
 }
@@ -232,7 +270,7 @@ static void pin_range_at(struct loader_pins *pins, uint64_t phys)
 /* The tables below and including the one at `phys`. */
 static void pin_tables(struct loader_pins *pins, uint64_t phys, int level)
 {
-    const uint64_t *table = (const uint64_t *)(KERNEL_WINDOW_BASE + phys);
+    const uint64_t *table = (const uint64_t *)(kernel.window_base + phys);
 
     pin_range_at(pins, phys);
     for (int i = 0; level > 1 && i < ENTRY_COUNT; i++) {
@@ -250,7 +288,8 @@ static void pin_loader(const struct cairn_handoff *handoff)
 {
     struct loader_pins pins = {handoff, 0};
 
-    pin_tables(&pins, insn_read_cr3() & ENTRY_ADDRESS, 4);
+    pin_tables(&pins, insn_read_cr3() & ENTRY_ADDRESS,
+               cpu_paging_mode() == CAIRN_PAGING_5LEVEL ? 5 : 4);
     pin_range_at(&pins, handoff->map_base);
     pin_range_at(&pins, handoff->ranges[handoff->range_count - 1].start);
 }
@@ -272,23 +311,28 @@ static void start_kernel(void)
     const struct cairn_framebuffer *screen = &kernel.boot.framebuffer;
 
     kernel_require(cairn_window_cover(&kernel.window, &kernel.boot.map,
-                                      WINDOW_KINDS, kernel.window_ranges,
+                                      KERNEL_WINDOW_KINDS, kernel.window_ranges,
                                       KERNEL_WINDOW_RANGES),
                    "window");
-    if (screen->is_present && screen->bytes <= KERNEL_SCREEN_BYTES_MAX)
+    if (cairn_phys_range_bytes(kernel_screen_range()) > 0)
         console_attach_screen(
             screen, (void *)(KERNEL_FRAMEBUFFER_BASE +
                              (screen->base.value & (CAIRN_FRAME_SIZE - 1))));
     kernel_main();
 }
 
-void boot_from_32(uint64_t magic, uint64_t info, uint64_t image)
+/* Options, the first line, random numbers: once kernel.boot is filled. */
+static void begin(void)
+{
+    options_take();
+    kernel_greet();
+    entropy_start();
+}
+
+static void read_boot(uint64_t magic, uint64_t info)
 {
     cairn_phys start = cairn_phys_make(info);
 
-    console_init();
-    cpu_init();
-    image_phys = image;
     cairn_window_init(&kernel.window, PROVISIONAL_BYTES);
     if (cairn_boot_is_pvh(start))
         kernel_require(cairn_boot_from_pvh(start, &kernel.boot), "PVH");
@@ -300,35 +344,79 @@ void boot_from_32(uint64_t magic, uint64_t info, uint64_t image)
         kernel_panic("unknown boot loader: magic number %#llx is neither "
                      "Multiboot 2 nor PVH",
                      (unsigned long long)magic);
+}
+
+uint64_t boot_choose_place(uint64_t magic, uint64_t info, uint64_t image)
+{
+    struct boot_place place;
+
+    console_init();
+    image_phys = image;
+    read_boot(magic, info);
+    begin();
+    if (!boot_place_choose(&boot_slide_image, image_bytes(), chance(), &place))
+        kernel_panic("no place for an image of %#llx bytes",
+                     (unsigned long long)image_bytes());
+    kernel.image_places = place.places;
+    slide_to(place.start, image_bytes());
+    return place.start - BOOT_IMAGE_HOME;
+}
+
+void boot_from_32(uint64_t magic, uint64_t info)
+{
+    startup_step("interrupts off");
+    startup_step("options, random numbers");
+    startup_step("image in its place");
+    entropy_moved();
+    cpu_init();
+    startup_step("descriptors, exceptions, CR4");
+    read_boot(magic, info);
     start_library();
+    startup_step("memory map, early allocator");
     build_tables();
+    startup_step("page tables of the boot");
     start_kernel();
 }
 
-void boot_from_uefi(uint64_t handoff_phys)
+/* What the loader has chosen. */
+static void take_places(const struct cairn_handoff *handoff)
 {
-    const struct cairn_handoff *handoff =
-        (const void *)(KERNEL_WINDOW_BASE + handoff_phys);
+    image_phys = handoff->kernel_phys;
+    kernel.window_base = handoff->window_base;
+    kernel.window_places = handoff->window_places;
+    kernel.image_places = handoff->kernel_virt_places;
+    kernel.physical_places = handoff->kernel_phys_places;
+}
+
+void boot_from_uefi(uint64_t handoff_phys, uint64_t window)
+{
+    const struct cairn_handoff *handoff = (const void *)(window + handoff_phys);
     enum cairn_handoff_error error;
 
+    startup_step("interrupts off");
     console_init();
     cpu_init();
+    startup_step("descriptors, exceptions, CR4");
     cairn_window_init(&kernel.window, 0);
-    error = cairn_handoff_check(handoff, KERNEL_VIRTUAL_BASE);
+    error = cairn_handoff_check(handoff, kernel_virtual_base());
     if (error != CAIRN_HANDOFF_OK)
         kernel_panic("hand-off refused: %s", cairn_handoff_error_text(error));
-    image_phys = handoff->kernel_phys;
+    take_places(handoff);
     kernel_require(cairn_window_activate(&kernel.window,
                                          cairn_virt_make(handoff->window_base),
                                          handoff->window_bytes),
                    "window");
     kernel_require(cairn_boot_from_handoff(handoff, &kernel.boot), "hand-off");
+    begin();
+    startup_step("options, random numbers");
     kernel.map_window =
         CAIRN_HANDOFF_MAP_WINDOW + (handoff->map_base & (CAIRN_FRAME_SIZE - 1));
     kernel.map_window_bytes = map_buffer_bytes(handoff);
     kernel.map_window_entries = handoff->map_entries;
     kernel.map_window_stride = handoff->map_descriptor_bytes;
+    startup_step("page tables of the boot");
     start_library();
+    startup_step("memory map, early allocator");
     pin_loader(handoff);
     start_kernel();
 }

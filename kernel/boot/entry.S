@@ -3,14 +3,16 @@
  *
  * Two ways in:
  *   boot_entry64  from the UEFI loader: 64-bit mode, in the high half, on the
- *                 loader's page tables; RDI is the hand-off (physical).
+ *                 loader's page tables; RDI is the hand-off (physical), RSI
+ *                 where physical address 0 would be.
  *   boot_entry32  from Multiboot 2 and PVH: 32-bit protected mode, no paging,
  *                 somewhere in physical memory.  EAX and EBX say who it was.
  *
  * The second builds page tables that do for the way up: the first 4 GiB at
  * their own address, and the image at its link address, all writable and
- * executable.  boot.c replaces them before anything else runs.  They have 5
- * levels if the command line says la57=on, the CPU can, and it was PVH.
+ * executable.  boot.c chooses another place for the image, which then goes on
+ * there, and replaces the tables before anything else runs.  They have 5 levels
+ * if the command line says la57=on and the CPU can.
  *
  * Nothing here knows where in physical memory the image lies: addresses are
  * taken relative to the label `here`, whose physical address EBP holds.
@@ -27,10 +29,15 @@
 #define CR4_LA57        (1 << 12)
 #define MSR_EFER        0xc0000080
 #define EFER_LME        (1 << 8)
-#define EFER_NXE        (1 << 11)
 #define CPUID_EDX_NX    (1 << 20)
+#define CPUID_NX_TO_NXE (20 - 11)       /* a shift between their bits */
 #define CPUID_EDX_LM    (1 << 29)
 #define CPUID_ECX_LA57  (1 << 16)       /* of leaf 7 */
+
+/* Multiboot 2: EAX; tags of type, size, content, each at a multiple of 8 */
+#define MULTIBOOT2_MAGIC 0x36d76289
+#define TAG_END         0
+#define TAG_CMDLINE     1
 
 /* struct hvm_start_info of PVH */
 #define PVH_MAGIC       0x336ec578
@@ -71,12 +78,11 @@ here:   pop     %ebp
         mov     %edx, BORROWED
         lea     AT(boot_stack_top), %esp
 
-        /* A CPU without 64-bit mode or no-execute pages cannot go on. */
+        /* A CPU without 64-bit mode cannot go on. */
         mov     $0x80000001, %eax
         cpuid
-        and     $(CPUID_EDX_LM | CPUID_EDX_NX), %edx
-        cmp     $(CPUID_EDX_LM | CPUID_EDX_NX), %edx
-        jne     no_long_mode
+        test    $CPUID_EDX_LM, %edx
+        jz      no_long_mode
 
         /* Identity: 4 tables of 512 entries of 2 MiB. */
         lea     AT(boot_identity), %ebx
@@ -135,9 +141,15 @@ here:   pop     %ebp
         or      $(CR4_PAE | CR4_PGE), %eax
         mov     %eax, %cr4
         mov     %ebx, %cr3
+        mov     $0x80000001, %eax       /* NXE only where there is NX */
+        cpuid
+        and     $CPUID_EDX_NX, %edx
+        shr     $CPUID_NX_TO_NXE, %edx
+        mov     %edx, %ebx
         mov     $MSR_EFER, %ecx
         rdmsr
-        or      $(EFER_LME | EFER_NXE), %eax
+        or      $EFER_LME, %eax
+        or      %ebx, %eax
         wrmsr
         mov     %cr0, %eax
         or      $(CR0_PG | CR0_WP), %eax
@@ -163,11 +175,7 @@ wants_5_levels:
         cpuid
         test    $CPUID_ECX_LA57, %ecx
         jz      4f
-        cmpl    $PVH_MAGIC, (%edi)
-        jne     4f
-        cmpl    $0, (PVH_CMDLINE + 4)(%edi)
-        jne     4f
-        mov     PVH_CMDLINE(%edi), %edx
+        call    find_command_line
         test    %edx, %edx
         jz      4f
         /* Is the option at EDX?  Up to the commands, at "-- ". */
@@ -190,6 +198,32 @@ wants_5_levels:
 5:      mov     $1, %eax
         pop     %ebx
         ret
+
+/* EDX: where the command line is, 0 if there is none. */
+find_command_line:
+        xor     %edx, %edx
+        cmpl    $PVH_MAGIC, (%edi)      /* before EAX is believed: BOOT.md */
+        je      2f
+        cmp     $MULTIBOOT2_MAGIC, %esi
+        jne     3f
+        lea     8(%edi), %eax           /* the first tag */
+1:      cmpl    $TAG_END, (%eax)
+        je      3f
+        lea     8(%eax), %edx
+        cmpl    $TAG_CMDLINE, (%eax)
+        je      3f
+        mov     4(%eax), %ecx
+        lea     7(%eax, %ecx), %eax     /* behind it */
+        and     $~7, %eax
+        xor     %edx, %edx
+        test    %ecx, %ecx              /* a tag without a size: no tag */
+        jnz     1b
+        ret
+2:      cmpl    $0, (PVH_CMDLINE + 4)(%edi)
+        jne     3f
+        mov     PVH_CMDLINE(%edi), %edx
+3:      ret
+
 la57_option:
         .asciz  "la57=on"
 
@@ -205,7 +239,7 @@ no_long_mode:
 2:      hlt
         jmp     2b
 no_long_mode_text:
-        .asciz  "\r\n[cairn] this CPU lacks 64-bit mode or no-execute pages\r\n"
+        .asciz  "\r\n[cairn] this CPU lacks 64-bit mode\r\n"
 
         .code64
 in_64_bits:
@@ -228,9 +262,20 @@ in_64_bits:
         jmp     *%rax
 in_high_half:
         xor     %ebp, %ebp              /* the end of every backtrace */
-        xchg    %rdi, %rsi              /* magic, information, image */
-        mov     %edi, %edi
-        mov     %esi, %esi
+        mov     %esi, %ebx              /* magic */
+        mov     %edi, %r12d             /* information */
+        mov     %ebx, %edi
+        mov     %r12d, %esi             /* and RDX, the image */
+        call    boot_choose_place
+
+        /* And again: the same code and stack where the image shall be. */
+        add     %rax, %rsp
+        lea     in_its_place(%rip), %rcx
+        add     %rax, %rcx
+        jmp     *%rcx
+in_its_place:
+        mov     %ebx, %edi
+        mov     %r12d, %esi
         call    boot_from_32
         ud2
 
@@ -242,6 +287,11 @@ boot_entry64:
         cld
         lea     boot_stack_top(%rip), %rsp
         xor     %ebp, %ebp
+        mov     %rdi, %rbx
+        mov     %rsi, %r12
+        call    slide_relocate_here
+        mov     %rbx, %rdi
+        mov     %r12, %rsi
         call    boot_from_uefi
         ud2
 
@@ -264,6 +314,7 @@ boot_root:          .skip 4096
 boot_root_of_5:     .skip 4096
 boot_pointers_low:  .skip 4096
 boot_pointers_high: .skip 4096
+        .globl  boot_image
 boot_image:         .skip 4096
 boot_identity:      .skip 4 * 4096
         .balign 16

@@ -36,6 +36,8 @@
 #define CPUID_EDX_1GIB   (1u << 26)
 #define CPUID_ADDRESSES  0x80000008u
 #define PHYS_BITS_BEFORE 36 /* of CPUs that do not say */
+#define MSR_EFER         0xc0000080u
+#define EFER_NXE         ((uint64_t)1 << 11) /* the boot has set it if it can */
 
 struct CAIRN_PACKED task_state {
     uint32_t reserved0;
@@ -267,7 +269,7 @@ struct cairn_paging_features cpu_paging_features(void)
     uint32_t last = insn_cpuid(CPUID_EXTENDED, 0).eax;
     struct cairn_paging_features features = {
         .phys_bits = PHYS_BITS_BEFORE,
-        .has_nx = true, /* the kernel does not start without */
+        .has_nx = (insn_read_msr(MSR_EFER) & EFER_NXE) != 0,
         .has_1gib = (insn_cpuid(CPUID_MORE, 0).edx & CPUID_EDX_1GIB) != 0,
         .has_global = (insn_read_cr4() & INSN_CR4_PGE) != 0,
         .has_pat = (insn_cpuid(1, 0).edx & CPUID_EDX_PAT) != 0,

@@ -93,16 +93,28 @@ static void look_at_own(uint64_t address, struct cairn_fault_report *report)
                                                     : CAIRN_MISTAKE_UNDERFLOW;
 }
 
+/* Stacks may lie in the range of areas, which only keep off them then. */
+static bool is_of_stacks(uint64_t address)
+{
+    const struct cairn_layout_range *stacks =
+        cairn_layout_find(&kernel.layout, "stacks");
+
+    return stacks != NULL &&
+           address - stacks->span.start.value < stacks->span.bytes;
+}
+
 void fault_explain(const struct cairn_fault *fault,
                    struct cairn_fault_report *report)
 {
-    static struct cairn_areas *const sets[] = {&kernel.stack_areas,
-                                               &kernel.areas, NULL};
+    struct cairn_areas *const sets[] = {is_of_stacks(fault->address.value)
+                                            ? &kernel.stack_areas
+                                            : &kernel.areas,
+                                        NULL};
 
     cairn_fault_explain(cpu_paging_mode(), cairn_phys_make(insn_read_cr3()),
                         fault, kernel.stacks.areas != NULL ? sets : NULL,
                         report);
-    if (report->is_unsure && !report->has_area)
+    if (report->is_unsure)
         look_at_own(fault->address.value, report);
 }
 

@@ -97,7 +97,7 @@ static int run_boot(int argc, char **argv)
     print_range("kernel", kernel_image_range());
     print_address("kernel virtual", boot->kernel_virt != 0
                                         ? boot->kernel_virt
-                                        : KERNEL_VIRTUAL_BASE);
+                                        : kernel_virtual_base());
     print_window();
     print_range("temporary heap", boot->temp_heap);
     print_framebuffer(&boot->framebuffer);

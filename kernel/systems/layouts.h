@@ -28,6 +28,9 @@ extern const struct system_layout layout_hardened;
 extern const struct system_layout layout_mio;
 extern const struct system_layout layout_hexium;
 
+/* Of the reference kernel, what slides. */
+extern const struct system_layout layout_reference;
+
 #define SYSTEM_LAYOUTS 5
 extern const struct system_layout *const system_layouts[SYSTEM_LAYOUTS];
 

@@ -13,6 +13,7 @@
 #include <cairn/entropy.h>
 
 #include "base/memory.h"
+#include "base/random.h"
 #include <cairn/format.h>
 #include <cairn/platform.h>
 
@@ -156,6 +157,11 @@ uint64_t cairn_entropy_draw(void *context)
             warn(entropy->state);
     }
     return next(entropy->words);
+}
+
+uint64_t cairn_entropy_below(struct cairn_entropy *entropy, uint64_t end)
+{
+    return end == 0 ? 0 : cairn__draw_below(end, cairn_entropy_draw, entropy);
 }
 
 const char *cairn_entropy_text(enum cairn_entropy_state state)

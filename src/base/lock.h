@@ -19,13 +19,15 @@
 
 enum cairn__lock_rank {
     CAIRN__RANK_NONE,
-    CAIRN__RANK_STACKS, /* struct cairn_stacks */
-    CAIRN__RANK_AREAS,  /* struct cairn_areas */
-    CAIRN__RANK_PAGING, /* struct cairn_pagetable: its pool */
-    CAIRN__RANK_DMA,    /* struct cairn_dma_pool */
-    CAIRN__RANK_FRAMES, /* struct cairn_frames */
-    CAIRN__RANK_EARLY,  /* struct cairn_early */
-    CAIRN__RANK_HEAP,   /* struct cairn_heap */
+    CAIRN__RANK_STACKS,     /* struct cairn_stacks */
+    CAIRN__RANK_AREAS,      /* struct cairn_areas */
+    CAIRN__RANK_PAGING,     /* struct cairn_pagetable: its pool */
+    CAIRN__RANK_DMA,        /* struct cairn_dma_pool */
+    CAIRN__RANK_FRAMES,     /* struct cairn_frames */
+    CAIRN__RANK_EARLY,      /* struct cairn_early */
+    CAIRN__RANK_HEAP,       /* struct cairn_heap */
+    CAIRN__RANK_HEAP_BELOW, /* that of level debug, which another one is over */
+    CAIRN__RANK_ARENA,      /* struct cairn_heap_arena */
     CAIRN__RANK_COUNT
 };
 

@@ -19,6 +19,9 @@ const char *cairn_status_text(enum cairn_status status)
         [CAIRN_NOT_FIRST] = "not the begin of an allocation",
         [CAIRN_NOT_MEMORY] = "not memory of this allocator",
         [CAIRN_WRONG_SIZE] = "another size than it was allocated with",
+        [CAIRN_OVERRUN] = "written behind its end",
+        [CAIRN_UNDERRUN] = "written before its start",
+        [CAIRN_USED_AFTER_FREE] = "used after it was freed",
     };
 
     if ((unsigned)status >= CAIRN_STATUS_COUNT)

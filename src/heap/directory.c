@@ -194,7 +194,7 @@ struct cairn__slab *cairn__directory_next(const struct cairn_heap *heap,
             continue;
         }
         slab = cairn__heap_find(heap, from);
-        if (slab->base == from)
+        if (slab != &cairn__slab_void && cairn__slab_start(slab) == from)
             return slab;
         from += CAIRN__PAGE;
     }

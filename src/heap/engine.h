@@ -13,7 +13,11 @@
 typedef bool (*cairn__heap_visitor)(void *context,
                                     const struct cairn_heap_block *block);
 
+typedef bool (*cairn__heap_page_visitor)(void *context,
+                                         const struct cairn_heap_page *page);
+
 struct cairn__heap_engine {
+    bool has_caches; /* it wants heap->cpus */
     /* Make the engine's own structures, of pages of the source. */
     enum cairn_status (*init)(struct cairn_heap *heap);
     /* NULL: no memory.  Zeroed if the flags say so. */
@@ -28,10 +32,14 @@ struct cairn__heap_engine {
     void (*stats)(struct cairn_heap *heap, struct cairn_heap_stats *out);
     void (*walk)(struct cairn_heap *heap, cairn__heap_visitor visit,
                  void *context);
+    void (*pages)(struct cairn_heap *heap, cairn__heap_page_visitor visit,
+                  void *context);
     unsigned (*check)(struct cairn_heap *heap);
 };
 
 extern const struct cairn__heap_engine cairn__heap_slab;
+extern const struct cairn__heap_engine cairn__heap_debug; /* debug.h */
+extern const struct cairn__heap_engine cairn__heap_firstfit;
 
 /* ---- Pages of the source ------------------------------------------------- */
 

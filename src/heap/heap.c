@@ -3,18 +3,31 @@
  *
  * HOW    Small requests of the slab engine are served here, from the CPU's
  *        bins; whatever is not there, and all else, is the engine's.  An engine
- *        or a level that wants to see every request leaves heap->classes all
- *        0: then no bin ever has a block.
+ *        that wants to see every request has no bins: direct_end is 0 then,
+ *        as it is before the start, and no CPU's structure is looked at.
  */
 #include "base/align.h"
 #include "base/lock.h"
 #include "base/memory.h"
+#include "heap/cache.h"
+#include "heap/debug.h"
 #include "heap/directory.h"
 #include "heap/engine.h"
 #include "heap/large.h"
 #include "heap/slab.h"
 
-#define KEEP_BYTES ((size_t)2 << 20)
+#define KEEP_BYTES        ((size_t)2 << 20)
+#define QUARANTINE_BYTES  ((size_t)128 << 10)
+#define QUARANTINE_BLOCKS 256u
+#define QUARANTINE_MOST   65535u
+
+/* Where to the public function that this stands in returns. */
+#define CALLER ((uintptr_t)__builtin_return_address(0))
+
+static const struct cairn__heap_engine *const engines[] = {
+    [CAIRN_HEAP_SLAB] = &cairn__heap_slab,
+    [CAIRN_HEAP_FIRSTFIT] = &cairn__heap_firstfit,
+};
 
 /* More cannot be rounded up to pages, nor is it any machine's. */
 #define SIZE_LIMIT (SIZE_MAX / 2)
@@ -87,6 +100,8 @@ struct cairn_heap_config cairn_heap_config_default(void)
         .misuse = CAIRN_MISUSE_STATUS,
         .keep_bytes = KEEP_BYTES,
         .small_bytes = CAIRN_HEAP_SMALL_MAX,
+        .quarantine_bytes = QUARANTINE_BYTES,
+        .quarantine_blocks = QUARANTINE_BLOCKS,
     };
 
     return config;
@@ -100,6 +115,8 @@ static bool is_valid(const struct cairn_heap_config *config)
            config->source.free != NULL &&
            config->small_bytes >= CAIRN_HEAP_SMALL_MAX &&
            config->small_bytes <= CAIRN_HEAP_SMALL_LIMIT &&
+           config->quarantine_blocks <= QUARANTINE_MOST &&
+           cairn__guards_valid(config) &&
            config->source.start < config->source.end &&
            cairn__is_aligned(config->source.start, CAIRN__PAGE) &&
            cairn__is_aligned(config->source.end, CAIRN__PAGE);
@@ -123,19 +140,52 @@ struct cairn__free_block *cairn__heap_arrays(const struct cairn_heap *heap,
     return first + cpu * array_blocks();
 }
 
-static enum cairn_status make_cpus(struct cairn_heap *heap)
+static size_t cpus_pages(const struct cairn_heap *heap)
 {
     size_t bytes =
         sizeof(*heap->cpus) + array_blocks() * sizeof(struct cairn__free_block);
 
-    heap->cpus = cairn__heap_take_meta(
-        heap, cairn__heap_pages_of(bytes * heap->config.cpu_count));
+    return cairn__heap_pages_of(bytes * heap->config.cpu_count);
+}
+
+/* The heap cannot start. */
+static void give_cpus(struct cairn_heap *heap)
+{
+    if (heap->cpus != NULL)
+        cairn__heap_give_meta(heap, heap->cpus, cpus_pages(heap));
+    heap->cpus = NULL;
+}
+
+static enum cairn_status make_cpus(struct cairn_heap *heap)
+{
+    heap->cpus = cairn__heap_take_meta(heap, cpus_pages(heap));
     if (heap->cpus == NULL)
         return CAIRN_NO_MEMORY;
     for (unsigned i = 0; i < heap->config.cpu_count; i++) {
         if (!heap->config.starts_retired)
             cairn__heap_prepare(heap, &heap->cpus[i]);
     }
+    return CAIRN_OK;
+}
+
+static enum cairn_status start_engine(struct cairn_heap *heap)
+{
+    const struct cairn__heap_engine *engine = engines[heap->config.engine];
+    enum cairn_status status = CAIRN_OK;
+
+    if (heap->config.level == CAIRN_HEAP_DEBUG)
+        return cairn__debug_init(heap);
+    if (engine->has_caches)
+        status = make_cpus(heap);
+    if (status == CAIRN_OK)
+        status = engine->init(heap);
+    if (status != CAIRN_OK) {
+        give_cpus(heap);
+        heap->is_direct = false;
+        return status;
+    }
+    heap->direct_end = heap->is_direct ? heap->config.small_bytes + 1 : 0;
+    heap->engine = engine;
     return CAIRN_OK;
 }
 
@@ -152,24 +202,29 @@ enum cairn_status cairn_heap_init(struct cairn_heap *heap,
     if (heap->config.cpu_count == 0)
         heap->config.cpu_count = cairn_platform_cpu_count();
     cairn__lock_init(&heap->lock, CAIRN__RANK_HEAP);
-    status = make_cpus(heap);
-    if (status == CAIRN_OK)
-        status = cairn__heap_slab.init(heap);
-    if (status == CAIRN_OK)
-        heap->engine = &cairn__heap_slab;
-    return status;
+    status = cairn__guards_init(heap);
+    return status == CAIRN_OK ? start_engine(heap) : status;
 }
 
 /* ---- Allocate ------------------------------------------------------------ */
 
-static void *alloc_rest(struct cairn_heap *heap, size_t size, size_t align,
-                        unsigned flags)
+static CAIRN_NOINLINE void *alloc_rest(struct cairn_heap *heap,
+                                       const struct cairn__heap_call *call)
 {
-    if (size == 0 && heap->config.is_zero_null)
+    size_t size = call->size == 0 ? 1 : call->size;
+    void *block = NULL;
+
+    if (call->size == 0 && heap->config.is_zero_null)
         return NULL;
-    if (size > SIZE_LIMIT || align > SIZE_LIMIT || heap->engine == NULL)
+    if (size > SIZE_LIMIT || call->align > SIZE_LIMIT || heap->engine == NULL)
         return NULL;
-    return heap->engine->alloc(heap, size == 0 ? 1 : size, align, flags);
+    if (heap->guarded != NULL)
+        block = cairn__guard_alloc(heap, call);
+    if (block != NULL)
+        return block;
+    if (heap->debug != NULL)
+        return cairn__debug_alloc(heap, call);
+    return heap->engine->alloc(heap, size, call->align, call->flags);
 }
 
 /* A large block that this CPU has kept; NULL: there is none. */
@@ -188,45 +243,70 @@ static void *take_kept(struct cairn_heap *heap, size_t size)
     return (void *)start;
 }
 
-static void *alloc_large(struct cairn_heap *heap, size_t size, unsigned flags)
+static void *alloc_large(struct cairn_heap *heap, size_t size, unsigned flags,
+                         uintptr_t site)
 {
+    struct cairn__heap_call call = {size, CAIRN_HEAP_ALIGN, flags, site};
     void *block = take_kept(heap, size);
 
     if (block == NULL)
-        return alloc_rest(heap, size, CAIRN_HEAP_ALIGN, flags);
+        return alloc_rest(heap, &call);
     if ((flags & CAIRN_HEAP_ZEROED) != 0)
         memset(block, 0, size);
     return block;
 }
 
-void *cairn_heap_alloc(struct cairn_heap *heap, size_t size, unsigned flags)
+static inline void *alloc(struct cairn_heap *heap, size_t size, unsigned flags,
+                          uintptr_t site)
 {
     unsigned long state;
     struct cairn__heap_cpu *cpu;
     unsigned bin;
     uintptr_t start;
 
-    if (__builtin_expect(size > heap->config.small_bytes, 0))
-        return alloc_large(heap, size, flags);
+    if (__builtin_expect(size >= heap->direct_end, 0))
+        return alloc_large(heap, size, flags, site);
     bin = heap->bins[(size + CAIRN_HEAP_ALIGN - 1) / CAIRN_HEAP_ALIGN];
     cpu = cairn__heap_enter(heap, &state);
     start = cairn__bin_take(cairn__bin_at(cpu, bin));
     cairn__heap_leave(state);
-    if (__builtin_expect(start == 0, 0))
-        return alloc_rest(heap, size, CAIRN_HEAP_ALIGN, flags);
+    if (__builtin_expect(start == 0, 0)) {
+        struct cairn__heap_call call = {size, CAIRN_HEAP_ALIGN, flags, site};
+
+        return alloc_rest(heap, &call);
+    }
     if ((flags & CAIRN_HEAP_ZEROED) != 0)
         memset((void *)start, 0, size);
     return (void *)start;
 }
 
-void *cairn_heap_alloc_aligned(struct cairn_heap *heap, size_t size,
-                               size_t align, unsigned flags)
+void *cairn_heap_alloc(struct cairn_heap *heap, size_t size, unsigned flags)
 {
+    return alloc(heap, size, flags, CALLER);
+}
+
+void *cairn_heap_alloc_at(struct cairn_heap *heap, size_t size, unsigned flags,
+                          uintptr_t site)
+{
+    return alloc(heap, size, flags, site);
+}
+
+void *cairn_heap_alloc_aligned_at(struct cairn_heap *heap, size_t size,
+                                  size_t align, unsigned flags, uintptr_t site)
+{
+    struct cairn__heap_call call = {size, align, flags, site};
+
     if (!cairn__is_power(align))
         return NULL;
     if (align <= CAIRN_HEAP_ALIGN)
-        return cairn_heap_alloc(heap, size, flags);
-    return alloc_rest(heap, size, align, flags);
+        return alloc(heap, size, flags, site);
+    return alloc_rest(heap, &call);
+}
+
+void *cairn_heap_alloc_aligned(struct cairn_heap *heap, size_t size,
+                               size_t align, unsigned flags)
+{
+    return cairn_heap_alloc_aligned_at(heap, size, align, flags, CALLER);
 }
 
 void *cairn_heap_calloc(struct cairn_heap *heap, size_t count, size_t size)
@@ -235,7 +315,7 @@ void *cairn_heap_calloc(struct cairn_heap *heap, size_t count, size_t size)
 
     if (__builtin_mul_overflow(count, size, &bytes))
         return NULL;
-    return cairn_heap_alloc(heap, bytes, CAIRN_HEAP_ZEROED);
+    return alloc(heap, bytes, CAIRN_HEAP_ZEROED, CALLER);
 }
 
 /* ---- Free ---------------------------------------------------------------- */
@@ -249,7 +329,23 @@ static enum cairn_status report(const struct cairn_heap *heap,
     return status;
 }
 
-enum cairn_status cairn_heap_free(struct cairn_heap *heap, void *block)
+/* No bin has taken it.  `size`: what the caller believes it is, or NULL. */
+static CAIRN_NOINLINE enum cairn_status free_rest(struct cairn_heap *heap,
+                                                  void *block,
+                                                  const size_t *size,
+                                                  uintptr_t site)
+{
+    if (heap->engine == NULL)
+        return report(heap, block, CAIRN_NOT_MEMORY);
+    if (cairn__guard_has(heap, block))
+        return cairn__guard_free(heap, block, size, site);
+    if (heap->debug != NULL)
+        return cairn__debug_free(heap, block, size, site);
+    return report(heap, block, heap->engine->free(heap, block));
+}
+
+static inline enum cairn_status free_block(struct cairn_heap *heap, void *block,
+                                           uintptr_t site)
 {
     unsigned long state;
     struct cairn__heap_cpu *cpu;
@@ -257,67 +353,102 @@ enum cairn_status cairn_heap_free(struct cairn_heap *heap, void *block)
 
     if (__builtin_expect(block == NULL, 0))
         return CAIRN_OK;
+    if (__builtin_expect(heap->direct_end == 0, 0))
+        return free_rest(heap, block, NULL, site);
     cpu = cairn__heap_enter(heap, &state);
     is_done = cairn__cpu_put(heap, cpu, (uintptr_t)block) ||
               cairn__cpu_put_large(heap, cpu, (uintptr_t)block);
     cairn__heap_leave(state);
     if (__builtin_expect(is_done, 1))
         return CAIRN_OK;
-    if (heap->engine == NULL)
-        return report(heap, block, CAIRN_NOT_MEMORY);
-    return report(heap, block, heap->engine->free(heap, block));
+    return free_rest(heap, block, NULL, site);
+}
+
+enum cairn_status cairn_heap_free(struct cairn_heap *heap, void *block)
+{
+    return free_block(heap, block, CALLER);
+}
+
+enum cairn_status cairn_heap_free_at(struct cairn_heap *heap, void *block,
+                                     uintptr_t site)
+{
+    return free_block(heap, block, site);
 }
 
 enum cairn_status cairn_heap_free_sized(struct cairn_heap *heap, void *block,
                                         size_t size)
 {
-    size_t usable = cairn_heap_usable_size(heap, block);
+    size_t usable;
 
+    if (block != NULL && (heap->debug != NULL || cairn__guard_has(heap, block)))
+        return free_rest(heap, block, &size, CALLER);
+    usable = cairn_heap_usable_size(heap, block);
     if (usable != 0 && (size > usable || (size < usable / 2 && usable > 64)))
         return report(heap, block, CAIRN_WRONG_SIZE);
-    return cairn_heap_free(heap, block);
+    return free_block(heap, block, CALLER);
 }
 
 size_t cairn_heap_usable_size(const struct cairn_heap *heap, const void *block)
 {
-    return heap->engine == NULL ? 0 : heap->engine->usable(heap, block);
+    if (heap->engine == NULL)
+        return 0;
+    if (cairn__guard_has(heap, block))
+        return cairn__guard_usable(heap, block);
+    return heap->engine->usable(heap, block);
 }
 
 /* ---- Resize -------------------------------------------------------------- */
 
 /* The block is the caller's and has `usable` bytes. */
 static void *move(struct cairn_heap *heap, void *block, size_t usable,
-                  size_t size)
+                  size_t size, uintptr_t site)
 {
-    void *other = cairn_heap_alloc(heap, size, 0);
+    void *other = alloc(heap, size, 0, site);
 
     if (other == NULL) /* becoming smaller never fails */
         return size <= usable ? block : NULL;
     memcpy(other, block, usable < size ? usable : size);
-    (void)cairn_heap_free(heap, block);
+    (void)free_block(heap, block, site);
     return other;
 }
 
-void *cairn_heap_realloc(struct cairn_heap *heap, void *block, size_t size)
+/* Of a block, to a size that is not 0. */
+static void *resize(struct cairn_heap *heap, void *block, size_t size,
+                    uintptr_t site)
 {
+    bool is_guarded = cairn__guard_has(heap, block);
     size_t usable;
 
-    if (block == NULL)
-        return cairn_heap_alloc(heap, size, 0);
-    if (size == 0) {
-        (void)cairn_heap_free(heap, block);
-        return NULL;
-    }
+    if (heap->debug != NULL && !is_guarded)
+        return cairn__debug_realloc(heap, block, size, site);
     usable = cairn_heap_usable_size(heap, block);
     if (usable == 0) {
-        (void)report(heap, block, CAIRN_NOT_MEMORY);
+        (void)(is_guarded ? free_rest(heap, block, NULL, site)
+                          : report(heap, block, CAIRN_NOT_MEMORY));
         return NULL;
     }
     if (size > SIZE_LIMIT)
         return NULL;
-    if (heap->engine->resize(heap, block, size))
+    if (!is_guarded && heap->engine->resize(heap, block, size))
         return block;
-    return move(heap, block, usable, size);
+    return move(heap, block, usable, size, site);
+}
+
+void *cairn_heap_realloc_at(struct cairn_heap *heap, void *block, size_t size,
+                            uintptr_t site)
+{
+    if (block == NULL)
+        return alloc(heap, size, 0, site);
+    if (size == 0) {
+        (void)free_block(heap, block, site);
+        return NULL;
+    }
+    return resize(heap, block, size, site);
+}
+
+void *cairn_heap_realloc(struct cairn_heap *heap, void *block, size_t size)
+{
+    return cairn_heap_realloc_at(heap, block, size, CALLER);
 }
 
 /* ---- Many at once -------------------------------------------------------- */
@@ -328,7 +459,7 @@ size_t cairn_heap_alloc_many(struct cairn_heap *heap, size_t size, size_t count,
     size_t done = 0;
 
     while (done < count) {
-        out[done] = cairn_heap_alloc(heap, size, 0);
+        out[done] = alloc(heap, size, 0, CALLER);
         if (out[done] == NULL)
             break;
         done++;
@@ -342,7 +473,7 @@ size_t cairn_heap_free_many(struct cairn_heap *heap, void **blocks,
     size_t done = 0;
 
     for (size_t i = 0; i < count; i++)
-        done += cairn_heap_free(heap, blocks[i]) == CAIRN_OK;
+        done += free_block(heap, blocks[i], CALLER) == CAIRN_OK;
     return done;
 }
 
@@ -350,6 +481,9 @@ size_t cairn_heap_free_many(struct cairn_heap *heap, void **blocks,
 
 void cairn_heap_drain(struct cairn_heap *heap)
 {
+    if (heap->engine == NULL)
+        return;
+    cairn__caches_drain(heap, cairn_platform_cpu());
     heap->engine->drain(heap);
 }
 
@@ -366,13 +500,26 @@ static void set_retired(struct cairn_heap *heap, unsigned cpu, bool is_retired)
 
 void cairn_heap_retire_cpu(struct cairn_heap *heap, unsigned cpu)
 {
+    if (heap->debug != NULL) {
+        cairn__debug_retire(heap, cpu);
+        return;
+    }
+    if (heap->cpus == NULL)
+        return;
     cairn__large_release(heap, cairn__large_unkeep(heap, &heap->cpus[cpu]));
     cairn__slab_retire(heap, &heap->cpus[cpu]);
+    cairn__caches_drain(heap, cpu);
     set_retired(heap, cpu, true);
 }
 
 void cairn_heap_resume_cpu(struct cairn_heap *heap, unsigned cpu)
 {
+    if (heap->debug != NULL) {
+        cairn__debug_resume(heap, cpu);
+        return;
+    }
+    if (heap->cpus == NULL)
+        return;
     if (!heap->cpus[cpu].is_ready)
         cairn__heap_prepare(heap, &heap->cpus[cpu]);
     set_retired(heap, cpu, false);
@@ -388,6 +535,8 @@ void cairn_heap_stats(struct cairn_heap *heap, struct cairn_heap_stats *out)
     out->meta_bytes = heap->meta_pages * CAIRN__PAGE;
     out->source_bytes = heap->source_pages * CAIRN__PAGE;
     heap->engine->stats(heap, out);
+    if (heap->guarded != NULL)
+        cairn__guard_stats(heap, out);
 }
 
 void cairn_heap_walk(struct cairn_heap *heap, cairn__heap_visitor visit,
@@ -397,7 +546,20 @@ void cairn_heap_walk(struct cairn_heap *heap, cairn__heap_visitor visit,
         heap->engine->walk(heap, visit, context);
 }
 
+void cairn_heap_pages_walk(struct cairn_heap *heap,
+                           cairn__heap_page_visitor visit, void *context)
+{
+    if (heap->engine != NULL)
+        heap->engine->pages(heap, visit, context);
+}
+
 unsigned cairn_heap_check(struct cairn_heap *heap)
 {
-    return heap->engine == NULL ? 0 : heap->engine->check(heap);
+    unsigned wrong = 0;
+
+    if (heap->engine == NULL)
+        return 0;
+    if (heap->guarded != NULL)
+        wrong = cairn__guard_check(heap);
+    return wrong != 0 ? wrong : heap->engine->check(heap);
 }

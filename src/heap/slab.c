@@ -204,11 +204,13 @@ static void return_word(struct cairn_heap *heap, struct cairn__bin *bin,
 static void release(struct cairn_heap *heap, struct cairn__slab *empty)
 {
     struct cairn__slab *next;
+    uintptr_t start;
 
     for (; empty != NULL; empty = next) {
         next = empty->next;
-        cairn__directory_set(heap, empty->base, empty->page_count, LAST);
-        cairn__heap_give_pages(heap, (void *)empty->base, empty->page_count);
+        start = cairn__slab_start(empty);
+        cairn__directory_set(heap, start, empty->page_count, LAST);
+        cairn__heap_give_pages(heap, (void *)start, empty->page_count);
         cairn__descriptor_give(heap, empty);
     }
 }
@@ -227,15 +229,14 @@ static void fill_words(struct cairn__slab *slab)
     slab->free_count = slab->count;
 }
 
-/* A slab without an owner. */
-static struct cairn__slab *make_slab(struct cairn_heap *heap, unsigned number,
-                                     size_t pages, unsigned flags)
+struct cairn__slab *cairn__slab_make(struct cairn_heap *heap,
+                                     const struct cairn__slab_shape *shape)
 {
-    size_t bytes = cairn__class_bytes(number);
+    size_t room = shape->pages * CAIRN__PAGE - shape->colour;
     struct cairn_heap_pages request = {
-        .count = pages, .align = 1, .flags = flags};
+        .count = shape->pages, .align = 1, .flags = shape->flags};
     struct cairn__slab *slab =
-        cairn__descriptor_take(heap, pages * CAIRN__PAGE / bytes);
+        cairn__descriptor_take(heap, room / shape->bytes);
     void *start;
 
     if (slab == NULL)
@@ -245,16 +246,27 @@ static struct cairn__slab *make_slab(struct cairn_heap *heap, unsigned number,
         cairn__descriptor_give(heap, slab);
         return NULL;
     }
-    slab->base = (uintptr_t)start;
-    slab->number = (uint8_t)number;
-    slab->bin = (uint16_t)(number * sizeof(struct cairn__bin));
-    slab->bytes = (uint32_t)bytes;
-    slab->span = (uint32_t)(slab->count * bytes);
-    slab->reciprocal = (uint32_t)(UINT32_MAX / bytes + 1);
-    slab->page_count = (uint8_t)pages;
+    slab->base = (uintptr_t)start + shape->colour;
+    slab->number = (uint8_t)shape->number;
+    slab->bin = (uint16_t)(shape->number * sizeof(struct cairn__bin));
+    slab->bytes = (uint32_t)shape->bytes;
+    slab->span = (uint32_t)(slab->count * shape->bytes);
+    slab->reciprocal = (uint32_t)(UINT32_MAX / shape->bytes + 1);
+    slab->page_count = (uint8_t)shape->pages;
     fill_words(slab);
-    cairn__directory_set(heap, slab->base, pages, slab);
+    cairn__directory_set(heap, (uintptr_t)start, shape->pages, slab);
     return slab;
+}
+
+static struct cairn__slab *make_slab(struct cairn_heap *heap, unsigned number,
+                                     size_t pages, unsigned flags)
+{
+    const struct cairn__slab_shape shape = {.number = number,
+                                            .flags = flags,
+                                            .bytes = cairn__class_bytes(number),
+                                            .pages = pages};
+
+    return cairn__slab_make(heap, &shape);
 }
 
 /* Own CPU: the slab is its from now on. */
@@ -285,6 +297,21 @@ static void take_word(struct cairn__bin *bin, struct cairn__slab *slab)
         unlist(slab);
 }
 
+struct cairn__slab *cairn__slab_pull(struct cairn__heap_cpu *cpu,
+                                     unsigned number,
+                                     struct cairn__slab **empty)
+{
+    struct cairn__slab *slab;
+
+    collect(cpu, empty);
+    slab = cpu->bins[number].slabs;
+    if (slab != NULL) {
+        unlist(slab);
+        cpu->bins[number].slab_count--;
+    }
+    return slab;
+}
+
 /* Own CPU: a slab with free blocks of a CPU that is retired. */
 static bool inherit(struct cairn_heap *heap, struct cairn__heap_cpu *cpu,
                     unsigned number, struct cairn__slab **empty)
@@ -296,16 +323,11 @@ static bool inherit(struct cairn_heap *heap, struct cairn__heap_cpu *cpu,
         return false;
     state = cairn__lock_acquire(&heap->lock);
     for (unsigned i = 0; slab == NULL && i < heap->config.cpu_count; i++) {
-        if (!heap->cpus[i].is_retired)
-            continue;
-        collect(&heap->cpus[i], empty);
-        slab = heap->cpus[i].bins[number].slabs;
+        if (heap->cpus[i].is_retired)
+            slab = cairn__slab_pull(&heap->cpus[i], number, empty);
     }
-    if (slab != NULL) {
-        unlist(slab);
-        home_of(slab)->slab_count--;
+    if (slab != NULL)
         adopt(cpu, slab);
-    }
     cairn__lock_release(&heap->lock, state);
     return slab != NULL;
 }
@@ -435,7 +457,8 @@ static enum cairn_status reason(const struct cairn_heap *heap, uintptr_t block)
 {
     struct cairn__slab *slab = cairn__heap_find(heap, block);
 
-    if (block - slab->base >= cairn__slab_pages(slab) * CAIRN__PAGE)
+    if (block - cairn__slab_start(slab) >=
+        cairn__slab_pages(slab) * CAIRN__PAGE)
         return cairn__large_holds(heap, block) ? CAIRN_NOT_FIRST
                                                : CAIRN_NOT_MEMORY;
     if (block == slab->base)
@@ -544,17 +567,76 @@ void cairn__slab_retire(struct cairn_heap *heap, struct cairn__heap_cpu *cpu)
     release(heap, empty);
 }
 
+/* ---- For typed caches ---------------------------------------------------- */
+
+void cairn__slab_adopt(struct cairn__heap_cpu *cpu, struct cairn__slab *slab)
+{
+    adopt(cpu, slab);
+}
+
+uintptr_t cairn__slab_refill(struct cairn__heap_cpu *cpu,
+                             struct cairn__slab **empty)
+{
+    struct cairn__bin *bin = &cpu->bins[0];
+
+    if (bin->slabs == NULL)
+        collect(cpu, empty);
+    if (bin->slabs == NULL)
+        return 0;
+    take_word(bin, bin->slabs);
+    return cairn__bin_take(bin);
+}
+
+bool cairn__slab_give(struct cairn__heap_cpu *cpu, struct cairn__slab *slab,
+                      uintptr_t start, struct cairn__slab **empty)
+{
+    unsigned index;
+
+    if (!is_live(slab, start))
+        return false;
+    index = cairn__slab_index(slab, start - slab->base);
+    __atomic_store_n(&slab->states[index], CAIRN__BLOCK_FREE, __ATOMIC_RELAXED);
+    give_back(cpu, slab, index, empty);
+    return true;
+}
+
+void cairn__slab_drain_first(struct cairn_heap *heap,
+                             struct cairn__heap_cpu *cpu,
+                             struct cairn__slab **empty)
+{
+    struct cairn__slab *slab;
+
+    drain_bin(heap, cpu, 0, empty);
+    collect(cpu, empty);
+    slab = cpu->bins[0].slabs;
+    if (slab != NULL && slab->free_count == slab->count)
+        disown(slab, empty);
+}
+
+void cairn__slab_release(struct cairn_heap *heap, struct cairn__slab *empty)
+{
+    release(heap, empty);
+}
+
+enum cairn_status cairn__slab_reason(const struct cairn_heap *heap,
+                                     uintptr_t block)
+{
+    return reason(heap, block);
+}
+
 static enum cairn_status slab_init(struct cairn_heap *heap)
 {
     for (unsigned i = 1; i <= heap->config.small_bytes / CAIRN_HEAP_ALIGN; i++)
         heap->bins[i] = (uint16_t)(cairn__class_of_small(i * CAIRN_HEAP_ALIGN) *
                                    sizeof(struct cairn__bin));
     heap->is_direct = true;
-    heap->is_believing = heap->config.level == CAIRN_HEAP_FAST;
+    heap->is_believing =
+        heap->config.is_believing && heap->config.level == CAIRN_HEAP_FAST;
     return cairn__directory_init(heap);
 }
 
 const struct cairn__heap_engine cairn__heap_slab = {
+    .has_caches = true,
     .init = slab_init,
     .alloc = slab_alloc,
     .free = slab_free,
@@ -563,5 +645,6 @@ const struct cairn__heap_engine cairn__heap_slab = {
     .drain = slab_drain,
     .stats = cairn__slab_stats,
     .walk = cairn__slab_walk,
+    .pages = cairn__slab_pages_walk,
     .check = cairn__slab_check,
 };

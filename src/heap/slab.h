@@ -26,6 +26,12 @@
  *        of slabs to look at.  Of a CPU that is retired, whoever has the
  *        heap's lock plays the part.
  *
+ * TYPED CACHES
+ *        have bins of their own: for each CPU, what a CPU has, but one bin.
+ *        Their slabs are of class 0, whose bin never takes a block in the
+ *        heap's own CPUs; so a block that is freed as one of the heap's is
+ *        freed as by another CPU.
+ *
  * DIRECTORY
  *        From a page to its slab: a pointer for each 2 MiB to a leaf, a
  *        pointer in that for each page.  A page that is none of the heap's
@@ -100,7 +106,7 @@ enum cairn__block_state {
 
 struct cairn__slab {
     /* Constant while the slab exists: */
-    uintptr_t base;      /* the first block */
+    uintptr_t base;      /* the first block, in the first page */
     uint8_t *states;     /* one a block */
     uint32_t span;       /* bytes of all blocks; 0: large */
     uint32_t reciprocal; /* 2^32 / bytes, rounded up; 0: large */
@@ -124,6 +130,12 @@ struct cairn__slab {
 };
 
 extern struct cairn__slab cairn__slab_void;
+
+/* Its first page; in front of the first block there may be a colour. */
+static inline uintptr_t cairn__slab_start(const struct cairn__slab *slab)
+{
+    return slab->base & ~(uintptr_t)(CAIRN__PAGE - 1);
+}
 
 /* Free words of a slab, and remote words. */
 static inline unsigned cairn__slab_words(const struct cairn__slab *slab)
@@ -183,15 +195,19 @@ struct cairn__bin {
     struct cairn__free_block *none; /* constant: what top is if it is empty */
 } __attribute__((aligned(64)));
 
-/* [own CPU, interrupts off], but for pending. */
+/*
+ * [own CPU, interrupts off], but for pending.  The bins come last: what a typed
+ * cache has for each CPU ends behind the first of them.
+ */
 struct cairn__heap_cpu {
-    struct cairn__bin bins[CAIRN_HEAP_CLASSES];
-    size_t kept_bytes; /* in bins of large classes */
+    struct cairn__slab *pending __attribute__((aligned(64))); /* atomic: slabs
+                                    in which others have freed blocks */
+    size_t kept_bytes __attribute__((aligned(64))); /* in bins of large
+                                                       classes */
     size_t keep_bytes; /* constant: at most so many */
     bool is_ready;     /* the bins have their constants */
     bool is_retired;   /* [heap's lock] */
-    struct cairn__slab *pending __attribute__((aligned(64))); /* atomic: slabs
-                                    in which others have freed blocks */
+    struct cairn__bin bins[CAIRN_HEAP_CLASSES];
 } __attribute__((aligned(128)));
 
 /* ---- The directory ------------------------------------------------------- */
@@ -269,11 +285,14 @@ CAIRN_INLINE bool cairn__slab_put(struct cairn__slab *slab,
                                   const struct cairn__heap_cpu *cpu,
                                   uint32_t index)
 {
-    unsigned free_count = slab->free_count + 1u;
+    unsigned free_count;
 
+    /* Of another CPU's slab, nothing else may be read. */
     if (__builtin_expect(__atomic_load_n(&slab->owner, __ATOMIC_RELAXED) != cpu,
-                         0) ||
-        __builtin_expect(free_count == 1 || free_count == slab->count, 0))
+                         0))
+        return false;
+    free_count = slab->free_count + 1u;
+    if (__builtin_expect(free_count == 1 || free_count == slab->count, 0))
         return false;
     slab->free_count = (uint16_t)free_count;
     slab->words[index / CAIRN__WORD_BITS] |= (cairn__word)1
@@ -352,10 +371,13 @@ CAIRN_INLINE bool cairn__cpu_put_large(const struct cairn_heap *heap,
                                        uintptr_t start)
 {
     struct cairn__slab *slab = cairn__heap_find(heap, start);
-    size_t kept = cpu->kept_bytes + slab->large_bytes;
     struct cairn__free_block *place;
+    size_t kept;
 
-    if (slab->span != 0 || slab->base != start || kept > cpu->keep_bytes ||
+    if (slab->span != 0 || slab->base != start)
+        return false; /* a small one's list may be changing */
+    kept = cpu->kept_bytes + slab->large_bytes;
+    if (kept > cpu->keep_bytes ||
         __atomic_load_n(&slab->states[0], __ATOMIC_RELAXED) !=
             CAIRN__BLOCK_ALLOCATED)
         return false;
@@ -394,12 +416,65 @@ struct cairn__free_block *cairn__heap_arrays(const struct cairn_heap *heap,
 /* Nobody is that CPU: give back its small blocks. */
 void cairn__slab_retire(struct cairn_heap *heap, struct cairn__heap_cpu *cpu);
 
+/* ---- For typed caches (cache.c) ------------------------------------------ */
+
+/* What a slab is to be. */
+struct cairn__slab_shape {
+    unsigned number; /* its class; CAIRN__CLASS_NONE: of a typed cache */
+    unsigned flags;  /* any of CAIRN_HEAP_* */
+    size_t bytes;    /* of a block, at most CAIRN__SLAB_PAGES_MAX pages / 4 */
+    size_t pages;
+    size_t colour; /* bytes in front of the first block, less than a page */
+};
+
+/* A slab without an owner, all blocks free; NULL: no memory. */
+struct cairn__slab *cairn__slab_make(struct cairn_heap *heap,
+                                     const struct cairn__slab_shape *shape);
+
+/* As `cpu`, interrupts off: it is that CPU's from now on. */
+void cairn__slab_adopt(struct cairn__heap_cpu *cpu, struct cairn__slab *slab);
+
+/* As `cpu`, its first bin being empty: a block; 0: no slab has any. */
+uintptr_t cairn__slab_refill(struct cairn__heap_cpu *cpu,
+                             struct cairn__slab **empty);
+
+/* As `cpu`: that CPU's first slab with free blocks is its no more; NULL: none
+ * has any. */
+struct cairn__slab *cairn__slab_pull(struct cairn__heap_cpu *cpu,
+                                     unsigned number,
+                                     struct cairn__slab **empty);
+
+/* As `cpu`: free the block there.  False: it is none; nothing has changed. */
+bool cairn__slab_give(struct cairn__heap_cpu *cpu, struct cairn__slab *slab,
+                      uintptr_t start, struct cairn__slab **empty);
+
+/* As `cpu`: its first bin becomes empty, and what others have freed is its. */
+void cairn__slab_drain_first(struct cairn_heap *heap,
+                             struct cairn__heap_cpu *cpu,
+                             struct cairn__slab **empty);
+
+/* Give back the slabs of a list. */
+void cairn__slab_release(struct cairn_heap *heap, struct cairn__slab *empty);
+
+/* Why that is no block that could be freed. */
+enum cairn_status cairn__slab_reason(const struct cairn_heap *heap,
+                                     uintptr_t block);
+
+/* Invariants of that CPU's bin; 0: they hold. */
+unsigned cairn__slab_check_bin(const struct cairn_heap *heap,
+                               const struct cairn__heap_cpu *cpu,
+                               unsigned number);
+
 /* What struct cairn__heap_engine asks for. */
 void cairn__slab_stats(struct cairn_heap *heap, struct cairn_heap_stats *out);
 void cairn__slab_walk(struct cairn_heap *heap,
                       bool (*visit)(void *context,
                                     const struct cairn_heap_block *block),
                       void *context);
+void cairn__slab_pages_walk(struct cairn_heap *heap,
+                            bool (*visit)(void *context,
+                                          const struct cairn_heap_page *page),
+                            void *context);
 unsigned cairn__slab_check(struct cairn_heap *heap);
 
 #endif

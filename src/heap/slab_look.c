@@ -8,7 +8,7 @@
 
 static uintptr_t end_of(const struct cairn__slab *slab)
 {
-    return slab->base + cairn__slab_pages(slab) * CAIRN__PAGE;
+    return cairn__slab_start(slab) + cairn__slab_pages(slab) * CAIRN__PAGE;
 }
 
 /* The slab after `slab`, or the first if that is NULL; NULL: there is none. */
@@ -94,10 +94,31 @@ void cairn__slab_walk(struct cairn_heap *heap, cairn__heap_visitor visit,
         block.bytes = block_bytes(slab);
         for (unsigned i = 0; i < slab->count; i++) {
             block.start = (void *)(slab->base + i * block.bytes);
+            block.index = i;
             block.is_free = is_free(heap, slab, i);
             if (!visit(context, &block))
                 return;
         }
+    }
+}
+
+void cairn__slab_pages_walk(struct cairn_heap *heap,
+                            cairn__heap_page_visitor visit, void *context)
+{
+    struct cairn__slab *slab = next_slab(heap, NULL);
+    struct cairn_heap_page page;
+
+    for (; slab != NULL; slab = next_slab(heap, slab)) {
+        page.start = (void *)slab->base;
+        page.bytes = cairn__slab_pages(slab) * CAIRN__PAGE;
+        page.first.start = page.start;
+        page.first.bytes = block_bytes(slab);
+        page.first.is_free = is_free(heap, slab, 0);
+        page.free_bytes = 0;
+        for (unsigned i = 0; i < slab->count; i++)
+            page.free_bytes += is_free(heap, slab, i) ? page.first.bytes : 0;
+        if (!visit(context, &page))
+            return;
     }
 }
 
@@ -108,7 +129,8 @@ static bool leads_to(const struct cairn_heap *heap, struct cairn__slab *slab)
     size_t pages = slab->bytes == 0 ? 1 : slab->page_count;
 
     for (size_t i = 0; i < pages; i++) {
-        if (cairn__heap_find(heap, slab->base + i * CAIRN__PAGE) != slab)
+        if (cairn__heap_find(heap, cairn__slab_start(slab) + i * CAIRN__PAGE) !=
+            slab)
             return false;
     }
     return true;
@@ -155,8 +177,9 @@ static bool is_good(const struct cairn_heap *heap,
 }
 
 /* Of a bin: H3 (its word), H4 and H5. */
-static unsigned check_bin(const struct cairn_heap *heap,
-                          const struct cairn__heap_cpu *cpu, unsigned number)
+unsigned cairn__slab_check_bin(const struct cairn_heap *heap,
+                               const struct cairn__heap_cpu *cpu,
+                               unsigned number)
 {
     const struct cairn__bin *bin = &cpu->bins[number];
     struct cairn__slab *slab;
@@ -206,7 +229,7 @@ unsigned cairn__slab_check(struct cairn_heap *heap)
         wrong = check_slab(heap, slab);
     for (unsigned i = 0; i < heap->config.cpu_count && wrong == 0; i++) {
         for (unsigned j = 1; j < CAIRN_HEAP_CLASSES && wrong == 0; j++)
-            wrong = check_bin(heap, &heap->cpus[i], j);
+            wrong = cairn__slab_check_bin(heap, &heap->cpus[i], j);
         if (wrong == 0)
             wrong = check_counts(heap, &heap->cpus[i]);
     }

@@ -121,3 +121,15 @@ enum cairn_status cairn_heap_source_frames(struct cairn_heap_frames *storage,
     };
     return CAIRN_OK;
 }
+
+bool cairn_heap_reclaim(void *context, uint64_t frames)
+{
+    struct cairn_heap *heap = context;
+    size_t before = __atomic_load_n(&heap->source_pages, __ATOMIC_RELAXED);
+
+    (void)frames;
+    if (heap->engine == NULL)
+        return false;
+    cairn_heap_drain(heap);
+    return __atomic_load_n(&heap->source_pages, __ATOMIC_RELAXED) < before;
+}

@@ -209,7 +209,7 @@ const char *cairn_handoff_error_text(enum cairn_handoff_error error)
         TEXT(KERNEL_BAD_SIZE, "kernel is not a number of pages"),
         TEXT(KERNEL_NO_ENTRY, "kernel has no entry point"),
         TEXT(KERNEL_ENTRY_OUTSIDE, "kernel's entry point is outside of it"),
-        TEXT(KERNEL_BAD_VIRT, "kernel is not where it was linked to run"),
+        TEXT(KERNEL_BAD_VIRT, "kernel runs elsewhere than the loader says"),
         TEXT(HEAP_NO_BASE, "temporary heap has no valid address"),
         TEXT(HEAP_BAD_SIZE, "temporary heap is not a number of pages"),
         TEXT(HEAP_OVERLAPS_KERNEL, "temporary heap overlaps the kernel"),

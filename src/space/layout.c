@@ -130,7 +130,7 @@ static bool is_possible(enum cairn_paging_mode mode, const range_type *range)
         return false;
     if (!has_slide(range))
         return true;
-    if (!is_canonical(mode, range->slide) ||
+    if (range->places != 1 || !is_canonical(mode, range->slide) ||
         !contains(range->slide, range->span))
         return false;
     return !has_outer_slide(range);
@@ -168,7 +168,7 @@ static bool make_range(const struct cairn_layout *layout,
         .home = request->span.start,
         .align = cairn__max(request->align, CAIRN_FRAME_SIZE),
         .slide = request->slide,
-        .places = 1,
+        .places = cairn__max(request->places, 1),
     };
     if (request->inside == NULL)
         return true;
@@ -351,7 +351,8 @@ static void go_home(struct cairn_layout *layout)
         range_type *range = &layout->ranges[i];
 
         range->span.start = range->home;
-        range->places = 1;
+        if (has_slide(range))
+            range->places = 1;
     }
 }
 

@@ -143,6 +143,15 @@ unsigned cairn_stacks_drain(struct cairn_stacks *stacks)
 
 /* ---- Allocate, free ------------------------------------------------------ */
 
+/* All page tables have the kernel's stacks; those of a process are its own. */
+static unsigned rights_of(const struct cairn_areas *areas)
+{
+    uint64_t first = areas->set.first << CAIRN_FRAME_SHIFT;
+    bool is_kernels = first >= areas->table->config.user_end;
+
+    return CAIRN_PAGE_WRITE | (is_kernels ? CAIRN_PAGE_GLOBAL : 0);
+}
+
 static enum cairn_status make(struct cairn_stacks *stacks, uint64_t bytes,
                               const char *name, struct cairn_area **out)
 {
@@ -154,7 +163,7 @@ static enum cairn_status make(struct cairn_stacks *stacks, uint64_t bytes,
         .context = stacks->config.context,
         .kind = CAIRN_AREA_STACK,
         .flags = CAIRN_AREA_WITH_GUARDS,
-        .rights = CAIRN_PAGE_WRITE,
+        .rights = rights_of(stacks->areas),
         .owner = CAIRN_OWNER_STACK,
         .name = name,
     };

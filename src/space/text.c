@@ -158,11 +158,14 @@ static void protect_alias(const struct cairn_text *text, cairn_pfn frame,
         protect(text->table, alias.start.value, rights);
 }
 
+/* Without NX all is executable, and none may ask for both. */
 static unsigned alias_rights(const struct cairn_text *text, cairn_pfn frame)
 {
+    unsigned known =
+        text->table->config.features.has_nx ? ~0u : ~CAIRN_PAGE_EXEC;
     struct cairn_mapping alias;
 
-    return find_alias(text, frame, &alias) ? alias.rights : 0;
+    return find_alias(text, frame, &alias) ? alias.rights & known : 0;
 }
 
 static uint8_t *reach(cairn_pfn frame)

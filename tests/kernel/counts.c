@@ -15,6 +15,8 @@
 #include "cpu/insn.h"
 #include "cpu/trap.h"
 #include "kernel/space.h"
+#include <cairn/cache.h>
+#include <cairn/kmalloc.h>
 
 #define PAGE        CAIRN_FRAME_SIZE
 #define LARGE       (2 * CAIRN_MIB)
@@ -302,6 +304,120 @@ static void start(void)
     space_map(space.kernel_base, phys.value, PAGE, 0);
 }
 
+/* ---- The heap ------------------------------------------------------------ */
+
+#define BLOCKS 64
+
+static void *blocks[BLOCKS];
+static size_t block_bytes; /* of those that are measured now */
+static unsigned block_count;
+static struct cairn_object_cache things;
+
+static enum cairn_status free_blocks(void)
+{
+    while (block_count > 0) {
+        if (!cairn_kfree(blocks[--block_count]))
+            return CAIRN_NOT_MEMORY;
+    }
+    return CAIRN_OK;
+}
+
+static enum cairn_status alloc_blocks(unsigned count)
+{
+    for (; block_count < count; block_count++) {
+        blocks[block_count] = cairn_kmalloc(block_bytes);
+        if (blocks[block_count] == NULL)
+            return CAIRN_NO_MEMORY;
+    }
+    return CAIRN_OK;
+}
+
+static enum cairn_status alloc_block(void)
+{
+    blocks[0] = cairn_kmalloc(block_bytes);
+    block_count = 1;
+    return blocks[0] != NULL ? CAIRN_OK : CAIRN_NO_MEMORY;
+}
+
+static enum cairn_status free_block(void)
+{
+    block_count = 0;
+    return cairn_kfree(blocks[0]) ? CAIRN_OK : CAIRN_NOT_MEMORY;
+}
+
+static enum cairn_status have_block(void)
+{
+    return block_count == 0 ? alloc_block() : CAIRN_OK;
+}
+
+static enum cairn_status alloc_all(void)
+{
+    return alloc_blocks(BLOCKS);
+}
+
+/* No slab is left, so that the next block needs a new one. */
+static enum cairn_status drain(void)
+{
+    enum cairn_status status = free_blocks();
+
+    cairn_heap_drain(&kernel.heap);
+    return status;
+}
+
+static enum cairn_status free_thing(void)
+{
+    enum cairn_status status = cairn_cache_free(&things, blocks[0]);
+
+    blocks[0] = NULL;
+    return status;
+}
+
+static enum cairn_status alloc_thing(void)
+{
+    blocks[0] = cairn_cache_alloc(&things, 0);
+    return blocks[0] != NULL ? CAIRN_OK : CAIRN_NO_MEMORY;
+}
+
+static enum cairn_status have_thing(void)
+{
+    return blocks[0] == NULL ? alloc_thing() : CAIRN_OK;
+}
+
+static void measure_heap(void)
+{
+    static const struct {
+        size_t bytes;
+        struct operation operation;
+    } sized[] = {
+        {64, {"kmalloc 64 B", free_blocks, alloc_block, 1}},
+        {64, {"kfree 64 B", have_block, free_block, 1}},
+        {1024, {"kmalloc 1 KiB", free_blocks, alloc_block, 1}},
+        {1024, {"kfree 1 KiB", have_block, free_block, 1}},
+        {8192, {"kmalloc 8 KiB, kept", free_blocks, alloc_block, 1}},
+        {8192, {"kfree 8 KiB, kept", have_block, free_block, 1}},
+        {64, {"kmalloc 64 B, 64 times", free_blocks, alloc_all, BLOCKS}},
+        {64, {"kfree 64 B, 64 times", alloc_all, free_blocks, BLOCKS}},
+        {64, {"kmalloc 64 B, a new slab", drain, alloc_block, 1}},
+        {8192, {"kmalloc 8 KiB, from frames", drain, alloc_block, 1}},
+    };
+    static const struct operation typed[] = {
+        {"object of a cache", free_thing, alloc_thing, 1},
+        {"free an object", have_thing, free_thing, 1},
+    };
+    const struct cairn_cache_config config = {.name = "counted", .size = 64};
+
+    for (unsigned i = 0; i < sizeof(sized) / sizeof(sized[0]); i++) {
+        block_bytes = sized[i].bytes;
+        measure_these(&sized[i].operation, 1);
+        CHECK_EQ(free_blocks(), CAIRN_OK);
+    }
+    blocks[0] = NULL;
+    CHECK_EQ(cairn_cache_init(&things, &kernel.heap, &config), CAIRN_OK);
+    measure_these(typed, sizeof(typed) / sizeof(typed[0]));
+    CHECK_EQ(cairn_cache_destroy(&things), CAIRN_OK);
+    cairn_heap_drain(&kernel.heap);
+}
+
 /* ---- Page faults --------------------------------------------------------- */
 
 static struct cairn_area *lazy;
@@ -439,6 +555,7 @@ static void measure_faults(void)
 CAIRN_TEST(L11_live_instructions_are_counted)
 {
     if (is_exact()) {
+        measure_heap();
         measure_faults();
         measure_spurious();
     }

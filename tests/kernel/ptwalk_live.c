@@ -136,10 +136,11 @@ CAIRN_TEST(L3_live_ptwalk_of_the_kernel_itself)
     CHECK(mapping.is_mapped);
     CHECK_EQ(mapping.rights & ~CAIRN_PAGE_GLOBAL, CAIRN_PAGE_EXEC);
     CHECK_EQ(mapping.phys.value - image.start.value,
-             (uintptr_t)&look_live - KERNEL_VIRTUAL_BASE);
+             (uintptr_t)&look_live - kernel_virtual_base());
     look_live((uintptr_t)&table, &mapping);
     CHECK(mapping.is_mapped);
-    CHECK_EQ(mapping.rights & ~CAIRN_PAGE_GLOBAL, CAIRN_PAGE_WRITE);
+    CHECK_EQ(mapping.rights & ~CAIRN_PAGE_GLOBAL,
+             space_rights(CAIRN_PAGE_WRITE));
     look_live((uintptr_t)&local, &mapping);
     CHECK(mapping.is_mapped && mapping.is_dirty);
     look_live(0, &mapping);

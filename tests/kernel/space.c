@@ -3,7 +3,8 @@
  *
  * HOW    Whatever the tables in CR3 map is mapped again, contiguous stretches
  *        in one call.  The library refuses pages that are writable and
- *        executable, so a copy of the whole proves that there are none.
+ *        executable, so a copy of the whole proves that there are none; not so
+ *        on a CPU without NX, where all are.
  */
 #include "kernel/space.h"
 
@@ -13,6 +14,23 @@
 #define FRAMES (&kernel.frames)
 
 struct space space;
+
+bool space_has_nx(void)
+{
+    return kernel.table.config.features.has_nx;
+}
+
+unsigned space_fetch_error(void)
+{
+    bool tells = space_has_nx() || (insn_read_cr4() & INSN_CR4_SMEP) != 0;
+
+    return tells ? 0x10 : 0;
+}
+
+unsigned space_rights(unsigned rights)
+{
+    return space_has_nx() ? rights : rights | CAIRN_PAGE_EXEC;
+}
 
 /* ---- Frames -------------------------------------------------------------- */
 
@@ -91,7 +109,9 @@ static struct cairn_mapping pending;
 
 static void map_pending(void)
 {
-    const struct cairn_page_policy policy = {.rights = pending.rights,
+    bool is_data = !space_has_nx() && (pending.rights & CAIRN_PAGE_WRITE) != 0;
+    unsigned rights = pending.rights & ~(is_data ? CAIRN_PAGE_EXEC : 0u);
+    const struct cairn_page_policy policy = {.rights = rights,
                                              .cache = pending.cache};
     uint64_t phys = pending.phys.value;
 
@@ -152,7 +172,7 @@ void space_start(void)
     CHECK(cairn_pagetable_active() == &kernel.table);
     space.frames_free = space_frames_free();
     space.former = cairn_phys_make(insn_read_cr3());
-    space.kernel_base = has_5_levels ? 0xff10000000000000 : 0xffffa00000000000;
+    space.kernel_base = has_5_levels ? 0xff10000000000000 : 0xfffff40000000000;
     space.user_base = has_5_levels ? 0x0010000040000000 : 0x0000000040000000;
     init_table();
     pending.bytes = 0;

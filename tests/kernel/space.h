@@ -30,6 +30,15 @@ extern struct space space;
 void space_start(void);
 void space_end(void);
 
+/* Pages can be made not executable; if not, rules about that say nothing. */
+bool space_has_nx(void);
+
+/* What the CPU makes of these rights: without NX, CAIRN_PAGE_EXEC is in all. */
+unsigned space_rights(unsigned rights);
+
+/* I in an error code of a fetch: CPUs tell only with NX or SMEP. */
+unsigned space_fetch_error(void);
+
 /* ---- Frames -------------------------------------------------------------- */
 
 /* Free frames, magazines drained; the allocator is checked, too. */

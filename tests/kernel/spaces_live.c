@@ -59,17 +59,19 @@ CAIRN_TEST(F16_live_the_kernels_space)
     CHECK(kernel.space.table == &kernel.table);
     CHECK_EQ(root.root.value, kernel.root.root.value);
     CHECK_EQ(insn_read_cr3(), kernel.root.root.value | kernel.root.flags);
-    CHECK_EQ(kernel.space.window_base, KERNEL_WINDOW_BASE);
+    CHECK_EQ(kernel.space.window_base, kernel.window_base);
     CHECK_EQ(kernel.space.half.start.value, half);
     CHECK_EQ(cairn_areas_check(&kernel.space.areas), 0);
     /* What is mapped is in use. */
     CHECK(cairn_areas_find(&kernel.space.areas,
-                           cairn_va_make(KERNEL_VIRTUAL_BASE), &info));
+                           cairn_va_make(kernel_virtual_base()), &info));
     CHECK(cairn_areas_find(&kernel.space.areas,
-                           cairn_va_make(KERNEL_WINDOW_BASE), &info));
+                           cairn_va_make(kernel.window_base), &info));
     if (kernel.system == NULL) /* some have something there */
-        CHECK(!cairn_areas_find(&kernel.space.areas,
-                                cairn_va_make(KERNEL_VIRTUAL_BASE - 1), &info));
+        CHECK(!cairn_areas_find(
+            &kernel.space.areas,
+            cairn_va_make(kernel_virtual_base() - kernel.margin_below - 1),
+            &info));
 }
 
 CAIRN_TEST(F16_F20_live_the_same_address_in_two_spaces)

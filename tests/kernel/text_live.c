@@ -36,7 +36,7 @@ static void audit(void)
 
     audit_configure(&config);
     CHECK_EQ(cairn_audit(&config, &result), 0);
-    CHECK(!result.is_reduced);
+    CHECK_EQ(result.is_reduced, !space_has_nx());
 }
 
 /* Code runs, old or new, but not old again. */
@@ -129,6 +129,8 @@ CAIRN_TEST(J2_live_data_is_no_code)
     static uint8_t data[4];
 
     CHECK_EQ(patch((uintptr_t)data, data, 1), CAIRN_BAD_ARGUMENT);
+    if (!space_has_nx())
+        return; /* and constants are code */
     CHECK_EQ(patch((uintptr_t)kernel_text_end, data, 1), CAIRN_BAD_ARGUMENT);
     CHECK_EQ(patch((uintptr_t)space_window(kernel_image_range().start.value),
                    data, 1),

@@ -21,7 +21,7 @@ PUBLIC = {
     "frames": "frames dma",
     "paging": "window paging map temporary physmap ptwalk",
     "space": "ranges areas space stack fault layout text",
-    "heap": "heap kmalloc",
+    "heap": "heap heap_source heap_stage kmalloc heap_debug cache new",
     "report": "report audit",
     "init": "cairn init",
 }
@@ -41,6 +41,7 @@ LIBRARY = ("include", "src", "arch")
 FREESTANDING_FOLDERS = LIBRARY + ("boot", "loader", "kernel")
 FREESTANDING = {f"{name}.h" for name in
                 "stdint stddef stdbool stdarg limits stdnoreturn stdalign".split()}
+FREESTANDING_CPP = {"new"}  # for .hpp
 SEARCH_PATH = ("include", "src", "arch/x86", "", "boot", "kernel", "loader", "sim", "tests")
 
 MMU_PREFIX = "sim/mmu"
@@ -141,7 +142,8 @@ def outside_fault(path, include):
     if include.quoted:
         return (f'"{include.name}" is not in the tree; write the path below src/ or arch/x86/'
                 if top(path) in LIBRARY else None)
-    if top(path) in FREESTANDING_FOLDERS and include.name not in FREESTANDING:
+    allowed = FREESTANDING | (FREESTANDING_CPP if path.endswith(".hpp") else set())
+    if top(path) in FREESTANDING_FOLDERS and include.name not in allowed:
         return (f"<{include.name}> is not freestanding; {top(path)}/ has no libc, only "
                 f"{', '.join(sorted(FREESTANDING))}")
     return None

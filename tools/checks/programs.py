@@ -11,6 +11,8 @@ C_COMPILER = f"gcc -x c -std=gnu11 {WARNINGS}"
 CPP_COMPILERS = (f"g++ -x c++ -std=c++17 {WARNINGS}", f"clang++ -x c++ -std=c++17 {WARNINGS}")
 MODES = ("-m64", "-m32")
 PUBLIC_PATH = "-Iinclude"
+# There is no C++ library for 32 bits.
+CPP_ONLY = "-DCAIRN_NEW_WITHOUT_LIBRARY"
 PRIVATE_PATH = "-Iinclude -Isrc -Iarch/x86"
 
 # Pointers into linker sections are compared and subtracted on purpose; which
@@ -35,8 +37,11 @@ def headers(tree):
     jobs = [(f"{C_COMPILER} {mode} {PRIVATE_PATH}", path)
             for path in tree.headers("src", "arch") for mode in MODES]
     jobs += [(f"{compiler} {mode} {PUBLIC_PATH}", path)
-             for path in tree.headers("include") for mode in MODES
+             for path in tree.under("include", suffixes=(".h",)) for mode in MODES
              for compiler in (C_COMPILER,) + CPP_COMPILERS]
+    jobs += [(f"{compiler} {mode} {PUBLIC_PATH} {CPP_ONLY}", path)
+             for path in tree.under("include", suffixes=(".hpp",)) for mode in MODES
+             for compiler in CPP_COMPILERS]
     said = {}
     for (command, path), output in zip(jobs, parallel(lambda job: compile_alone(tree, *job), jobs)):
         words = command.split()
