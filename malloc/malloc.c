@@ -116,6 +116,7 @@ static void start(void)
     const char *level = secure_getenv("CAIRN_MALLOC_LEVEL");
 
     config.starts_retired = true;
+    config.is_believing = true;
     config.small_bytes = SMALL_BYTES;
     config.keep_bytes = KEEP_BYTES;
     if (level != NULL && level[0] >= '0' && level[0] <= '2')

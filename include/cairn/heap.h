@@ -121,6 +121,8 @@ struct cairn_heap_config {
     bool is_zero_null;   /* a request for 0 bytes gets NULL; else a block */
     bool starts_retired; /* no CPU uses the heap before it is resumed */
     size_t keep_bytes;   /* of freed large blocks, that a CPU may keep */
+    bool is_believing;   /* level 0, slab engine: keep no states of small
+                            blocks; then there are no object caches */
     size_t small_bytes;  /* larger requests get whole pages; one of the classes,
                             CAIRN_HEAP_SMALL_MAX .. CAIRN_HEAP_SMALL_LIMIT */
     struct cairn_heap_source source; /* copied */
@@ -190,7 +192,8 @@ struct cairn_heap {
     size_t direct_end; /* constant: smaller requests may come out of a bin */
     /* Constant: where the bin is for a size in units of 16 bytes. */
     uint16_t bins[CAIRN_HEAP_SMALL_LIMIT / CAIRN_HEAP_ALIGN + 1];
-    bool is_direct; /* constant: blocks come out of bins */
+    bool is_direct;    /* constant: blocks come out of bins */
+    bool is_believing; /* constant: states of small blocks are not kept */
     const struct cairn__heap_engine *engine; /* constant */
     struct cairn_heap_config config;         /* constant */
     struct cairn_lock lock __attribute__((aligned(64)));

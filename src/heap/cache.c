@@ -128,7 +128,7 @@ enum cairn_status cairn_cache_init(struct cairn_object_cache *cache,
 
     if (cache->heap != NULL)
         return CAIRN_IN_USE;
-    if (heap->engine == NULL || heap->directory == NULL)
+    if (heap->engine == NULL || heap->directory == NULL || heap->is_believing)
         return CAIRN_NOT_FOUND;
     if (*align < CAIRN_HEAP_ALIGN && (*align == 0 || cairn__is_power(*align)))
         *align = CAIRN_HEAP_ALIGN;

@@ -97,7 +97,9 @@ struct cairn__slab *cairn__descriptor_take(struct cairn_heap *heap,
     slab->next = NULL;
     slab->previous = NULL;
     memset(slab->words, 0, cairn__slab_words(slab) * sizeof(cairn__word));
-    memset(slab->states, CAIRN__BLOCK_FREE, count);
+    memset(slab->states,
+           heap->is_believing ? CAIRN__BLOCK_ALLOCATED : CAIRN__BLOCK_FREE,
+           count);
     return slab;
 }
 

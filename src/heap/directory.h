@@ -11,7 +11,8 @@ enum cairn_status cairn__directory_init(struct cairn_heap *heap);
 
 /*
  * A descriptor for so many blocks, at most CAIRN__SLAB_BLOCKS_MAX, which no
- * page leads to yet: all blocks FREE, none in the free words.  NULL: no memory.
+ * page leads to yet: all blocks FREE (ALLOCATED at level 0), none in the free
+ * words.  NULL: no memory.
  */
 struct cairn__slab *cairn__descriptor_take(struct cairn_heap *heap,
                                            size_t count);

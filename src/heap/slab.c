@@ -12,7 +12,7 @@
  * INVARIANTS (cairn__heap_slab.check tests each by this number)
  *   H1   Each page of a small slab leads to it; so does a large one's first.
  *   H2   A free word's bit stands for a block that is FREE; free_count is
- *        their number.
+ *        their number.  (At level 0 states of small blocks mean nothing.)
  *   H3   The same bit is not in a remote word, nor the bin's word.
  *   H4   A slab is in its owner's list exactly if free_count is not 0.
  *   H5   What is in an array is FREE, of that class, and in no word.
@@ -492,7 +492,9 @@ static enum cairn_status slab_free(struct cairn_heap *heap, void *block)
         return reason(heap, start);
     index = cairn__slab_index(slab, start - slab->base);
     cpu = cairn__heap_enter(heap, &state);
-    __atomic_store_n(&slab->states[index], CAIRN__BLOCK_FREE, __ATOMIC_RELAXED);
+    if (!heap->is_believing)
+        __atomic_store_n(&slab->states[index], CAIRN__BLOCK_FREE,
+                         __ATOMIC_RELAXED);
     give_back(cpu, slab, index, &empty);
     cairn__heap_leave(state);
     release(heap, empty);
@@ -628,6 +630,8 @@ static enum cairn_status slab_init(struct cairn_heap *heap)
         heap->bins[i] = (uint16_t)(cairn__class_of_small(i * CAIRN_HEAP_ALIGN) *
                                    sizeof(struct cairn__bin));
     heap->is_direct = true;
+    heap->is_believing =
+        heap->config.is_believing && heap->config.level == CAIRN_HEAP_FAST;
     return cairn__directory_init(heap);
 }
 

@@ -10,7 +10,9 @@
  *          FREE       in the slab, in a CPU's array, or on its way
  *          ALLOCATED  the caller's
  *        A free whose block is not in the caller's hands is therefore noticed
- *        by one load, whatever CPU has the block now.
+ *        by one load, whatever CPU has the block now.  At level 0 nobody looks:
+ *        all small blocks are ALLOCATED, always, and what is free is known by
+ *        where it is.
  *
  * BINS   For each class a CPU has a few free blocks in an array, and a word, of
  *        which each bit is a free block of one slab.  A freed block goes into
@@ -298,6 +300,24 @@ CAIRN_INLINE bool cairn__slab_put(struct cairn__slab *slab,
     return true;
 }
 
+/* As cairn__cpu_put at level 0: that it is a block is believed. */
+CAIRN_INLINE bool cairn__cpu_put_believed(struct cairn__slab *slab,
+                                          struct cairn__heap_cpu *cpu,
+                                          uintptr_t start)
+{
+    struct cairn__free_block *place;
+
+    if (__builtin_expect(slab->span == 0, 0))
+        return false;
+    place = cairn__bin_place(cairn__bin_at(cpu, slab->bin));
+    if (place == NULL)
+        return cairn__slab_put(slab, cpu,
+                               cairn__slab_index(slab, start - slab->base));
+    place->start = start;
+    place->state = slab->states; /* any that is ALLOCATED */
+    return true;
+}
+
 /*
  * Own CPU, interrupts off: free a small block.  False: it is not one in the
  * caller's hands, or more has to be done than this; nothing has changed.
@@ -306,10 +326,13 @@ CAIRN_INLINE bool cairn__cpu_put(const struct cairn_heap *heap,
                                  struct cairn__heap_cpu *cpu, uintptr_t start)
 {
     struct cairn__slab *slab = cairn__heap_find(heap, start);
-    uint32_t index = cairn__slab_block(slab, start - slab->base);
     struct cairn__free_block *place;
     uint8_t *state;
+    uint32_t index;
 
+    if (heap->is_believing)
+        return cairn__cpu_put_believed(slab, cpu, start);
+    index = cairn__slab_block(slab, start - slab->base);
     if (__builtin_expect(index == CAIRN__SLAB_BLOCKS_MAX, 0))
         return false;
     state = &slab->states[index];

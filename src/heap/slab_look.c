@@ -24,8 +24,47 @@ static size_t block_bytes(const struct cairn__slab *slab)
     return slab->bytes != 0 ? slab->bytes : slab->large_bytes;
 }
 
-static bool is_free(const struct cairn__slab *slab, unsigned index)
+static bool has_bit(const cairn__word *words, unsigned index)
 {
+    return (words[index / CAIRN__WORD_BITS] >> index % CAIRN__WORD_BITS & 1) !=
+           0;
+}
+
+/* Is that block of the slab in the bin: in its word, or in its array? */
+static bool is_in_bin(const struct cairn__bin *bin,
+                      const struct cairn__slab *slab, unsigned index)
+{
+    uintptr_t start = slab->base + (uintptr_t)index * slab->bytes;
+    uintptr_t nth = (start - bin->word_start) / slab->bytes;
+
+    if (start >= bin->word_start && nth < CAIRN__WORD_BITS &&
+        (bin->word >> nth & 1) != 0)
+        return true;
+    for (const struct cairn__free_block *at = bin->top; at != bin->none; at--) {
+        if (at->start == start)
+            return true;
+    }
+    return false;
+}
+
+/* The same without states: is it anywhere where free blocks are? */
+static bool is_found_free(const struct cairn_heap *heap,
+                          struct cairn__slab *slab, unsigned index)
+{
+    if (has_bit(slab->words, index) || has_bit(cairn__slab_remote(slab), index))
+        return true;
+    for (unsigned i = 0; i < heap->config.cpu_count; i++) {
+        if (is_in_bin(&heap->cpus[i].bins[slab->number], slab, index))
+            return true;
+    }
+    return false;
+}
+
+static bool is_free(const struct cairn_heap *heap, struct cairn__slab *slab,
+                    unsigned index)
+{
+    if (heap->is_believing && slab->bytes != 0)
+        return is_found_free(heap, slab, index);
     return __atomic_load_n(&slab->states[index], __ATOMIC_RELAXED) ==
            CAIRN__BLOCK_FREE;
 }
@@ -38,7 +77,7 @@ void cairn__slab_stats(struct cairn_heap *heap, struct cairn_heap_stats *out)
         size_t live = 0;
 
         for (unsigned i = 0; i < slab->count; i++)
-            live += !is_free(slab, i);
+            live += !is_free(heap, slab, i);
         out->live_blocks += live;
         out->live_bytes += live * block_bytes(slab);
         out->kept_bytes += (slab->count - live) * block_bytes(slab);
@@ -56,7 +95,7 @@ void cairn__slab_walk(struct cairn_heap *heap, cairn__heap_visitor visit,
         for (unsigned i = 0; i < slab->count; i++) {
             block.start = (void *)(slab->base + i * block.bytes);
             block.index = i;
-            block.is_free = is_free(slab, i);
+            block.is_free = is_free(heap, slab, i);
             if (!visit(context, &block))
                 return;
         }
@@ -74,22 +113,16 @@ void cairn__slab_pages_walk(struct cairn_heap *heap,
         page.bytes = cairn__slab_pages(slab) * CAIRN__PAGE;
         page.first.start = page.start;
         page.first.bytes = block_bytes(slab);
-        page.first.is_free = is_free(slab, 0);
+        page.first.is_free = is_free(heap, slab, 0);
         page.free_bytes = 0;
         for (unsigned i = 0; i < slab->count; i++)
-            page.free_bytes += is_free(slab, i) ? page.first.bytes : 0;
+            page.free_bytes += is_free(heap, slab, i) ? page.first.bytes : 0;
         if (!visit(context, &page))
             return;
     }
 }
 
 /* ---- Check --------------------------------------------------------------- */
-
-static bool has_bit(const cairn__word *words, unsigned index)
-{
-    return (words[index / CAIRN__WORD_BITS] >> index % CAIRN__WORD_BITS & 1) !=
-           0;
-}
 
 static bool leads_to(const struct cairn_heap *heap, struct cairn__slab *slab)
 {
@@ -115,7 +148,7 @@ static unsigned check_slab(const struct cairn_heap *heap,
         bool is_in = has_bit(slab->words, i);
 
         free_count += is_in;
-        if (is_in && !is_free(slab, i))
+        if (is_in && !is_free(heap, slab, i))
             return 2;
         if (is_in && has_bit(cairn__slab_remote(slab), i))
             return 3;
@@ -130,12 +163,17 @@ static bool is_good(const struct cairn_heap *heap,
                     const struct cairn__free_block *block, unsigned number)
 {
     const struct cairn__slab *slab = cairn__heap_find(heap, block->start);
-    unsigned index = (unsigned)(block->state - slab->states);
+    unsigned index;
 
-    return slab->number == number && *block->state == CAIRN__BLOCK_FREE &&
-           (slab->bytes == 0 ||
-            (slab->base + (uintptr_t)index * slab->bytes == block->start &&
-             !has_bit(slab->words, index)));
+    if (slab->number != number)
+        return false;
+    if (slab->bytes == 0)
+        return *block->state == CAIRN__BLOCK_FREE;
+    index = cairn__slab_block(slab, block->start - slab->base);
+    if (index == CAIRN__SLAB_BLOCKS_MAX || has_bit(slab->words, index))
+        return false;
+    return heap->is_believing || (block->state == &slab->states[index] &&
+                                  *block->state == CAIRN__BLOCK_FREE);
 }
 
 /* Of a bin: H3 (its word), H4 and H5. */
