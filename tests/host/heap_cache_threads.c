@@ -95,7 +95,8 @@ static void change_object(uint64_t **slot, uint64_t mark)
 static void change_block(uint64_t **slot, uint64_t mark)
 {
     uint64_t *block =
-        mark == 0 ? NULL : cairn_heap_alloc(&heap, 16 + (size_t)(mark % 700), 0);
+        mark == 0 ? NULL
+                  : cairn_heap_alloc(&heap, 16 + (size_t)(mark % 700), 0);
 
     if (block != NULL) {
         block[0] = mark;
