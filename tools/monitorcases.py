@@ -163,7 +163,7 @@ MONITOR = (
     ("L2_memlayout", "memlayout", True,
      r"(?s)^0xffff8.* window.*^0xf{8}80000000 0x0000000200000 .* 4K +r-x-g +text.*ranges, 51\d\."),
     ("L1_L2_memlayout_of_the_image", "memlayout", True,
-     r" r-x-g +text\n0xf{8}800\w+ .* r---g +rodata\n0xf{8}800\w+ .* rw--g +data\n"),
+     r" r-x-g +text\n0xf{8}80\w+ .* r---g +rodata\n0xf{8}80\w+ .* rw--g +data\n"),
     ("L2_memlayout_5_levels", "memlayout", True, r"^0xf{8}80000000 .* r-x-g +text", "la57=on"),
     ("L1_layout_when_verbose", "version", True,
      r"(?s)W\^X: .*^0xf{8}80000000 0x\w+ .* r-x-g +text.*^Cairn 0", "verbose"),

@@ -26,12 +26,12 @@ $(LANGUAGES)/new: $(LANGUAGES)/new.o $(LANGUAGES)/host.o $(BUILD)/x86_64/libcair
 $(LANGUAGES)/libcairn_alloc.rlib: examples/rust/src/lib.rs
 	$(call say,RUST,$<)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(RUSTC) --edition 2021 -O -C panic=abort -D warnings \
+	$(Q)env -u MAKEFLAGS -u MFLAGS $(RUSTC) --edition 2021 -O -C panic=abort -D warnings \
 	    --crate-name cairn_alloc --crate-type rlib $< -o $@
 
 $(LANGUAGES)/libglobal.a: tests/languages/global.rs $(LANGUAGES)/libcairn_alloc.rlib
 	$(call say,RUST,$<)
-	$(Q)$(RUSTC) --edition 2021 -O -C panic=abort -D warnings \
+	$(Q)env -u MAKEFLAGS -u MFLAGS $(RUSTC) --edition 2021 -O -C panic=abort -D warnings \
 	    --crate-type staticlib -L $(LANGUAGES) --extern \
 	    cairn_alloc=$(LANGUAGES)/libcairn_alloc.rlib $< -o $@
 
