@@ -113,19 +113,22 @@ static void announce(struct cairn__slab *slab)
                                           __ATOMIC_RELEASE, __ATOMIC_RELAXED));
 }
 
+/* [owner] Those blocks of one word are free in the slab. */
+static void put_word(struct cairn__slab *slab, unsigned nth, cairn__word word)
+{
+    slab->words[nth] |= word;
+    slab->free_count = (uint16_t)(slab->free_count + cairn__bit_count(word));
+}
+
 /* [owner] Its remote words become free words. */
 static void harvest(struct cairn__slab *slab)
 {
     cairn__word *remote = cairn__slab_remote(slab);
-    cairn__word word;
 
     for (unsigned i = 0; i < cairn__slab_words(slab); i++) {
         if (__atomic_load_n(&remote[i], __ATOMIC_RELAXED) == 0)
             continue;
-        word = __atomic_exchange_n(&remote[i], 0, __ATOMIC_ACQUIRE);
-        slab->words[i] |= word;
-        slab->free_count =
-            (uint16_t)(slab->free_count + cairn__bit_count(word));
+        put_word(slab, i, __atomic_exchange_n(&remote[i], 0, __ATOMIC_ACQUIRE));
     }
 }
 
@@ -194,14 +197,12 @@ static void return_word(struct cairn_heap *heap, struct cairn__bin *bin,
         return;
     slab = cairn__heap_find(heap, bin->word_start);
     index = (unsigned)(bin->word_states - slab->states);
-    slab->words[index / CAIRN__WORD_BITS] |= bin->word;
-    slab->free_count =
-        (uint16_t)(slab->free_count + cairn__bit_count(bin->word));
+    put_word(slab, index / CAIRN__WORD_BITS, bin->word);
     bin->word = 0;
     settle(slab, empty);
 }
 
-static void release(struct cairn_heap *heap, struct cairn__slab *empty)
+void cairn__slab_release(struct cairn_heap *heap, struct cairn__slab *empty)
 {
     struct cairn__slab *next;
     uintptr_t start;
@@ -270,7 +271,7 @@ static struct cairn__slab *make_slab(struct cairn_heap *heap, unsigned number,
 }
 
 /* Own CPU: the slab is its from now on. */
-static void adopt(struct cairn__heap_cpu *cpu, struct cairn__slab *slab)
+void cairn__slab_adopt(struct cairn__heap_cpu *cpu, struct cairn__slab *slab)
 {
     __atomic_store_n(&slab->owner, cpu, __ATOMIC_RELEASE);
     home_of(slab)->slab_count++;
@@ -327,7 +328,7 @@ static bool inherit(struct cairn_heap *heap, struct cairn__heap_cpu *cpu,
             slab = cairn__slab_pull(&heap->cpus[i], number, empty);
     }
     if (slab != NULL)
-        adopt(cpu, slab);
+        cairn__slab_adopt(cpu, slab);
     cairn__lock_release(&heap->lock, state);
     return slab != NULL;
 }
@@ -375,13 +376,13 @@ static uintptr_t try_alloc(struct cairn_heap *heap, unsigned number,
     uintptr_t start;
 
     if (fresh != NULL)
-        adopt(cpu, fresh);
+        cairn__slab_adopt(cpu, fresh);
     start = cairn__bin_take(&cpu->bins[number]);
     if (start == 0)
         start = refill(heap, cpu, number, &empty);
     *slab_count = cpu->bins[number].slab_count;
     cairn__heap_leave(state);
-    release(heap, empty);
+    cairn__slab_release(heap, empty);
     return start;
 }
 
@@ -453,7 +454,8 @@ static void *slab_alloc(struct cairn_heap *heap, size_t size, size_t align,
 /* ---- Free ---------------------------------------------------------------- */
 
 /* Why `block` is none that could be freed. */
-static enum cairn_status reason(const struct cairn_heap *heap, uintptr_t block)
+enum cairn_status cairn__slab_reason(const struct cairn_heap *heap,
+                                     uintptr_t block)
 {
     struct cairn__slab *slab = cairn__heap_find(heap, block);
 
@@ -489,7 +491,7 @@ static enum cairn_status slab_free(struct cairn_heap *heap, void *block)
     if (cairn__large_is(slab, start))
         return cairn__large_free(heap, slab);
     if (!is_live(slab, start))
-        return reason(heap, start);
+        return cairn__slab_reason(heap, start);
     index = cairn__slab_index(slab, start - slab->base);
     cpu = cairn__heap_enter(heap, &state);
     if (!heap->is_believing)
@@ -497,7 +499,7 @@ static enum cairn_status slab_free(struct cairn_heap *heap, void *block)
                          __ATOMIC_RELAXED);
     give_back(cpu, slab, index, &empty);
     cairn__heap_leave(state);
-    release(heap, empty);
+    cairn__slab_release(heap, empty);
     return CAIRN_OK;
 }
 
@@ -530,19 +532,23 @@ static void drain_bin(struct cairn_heap *heap, struct cairn__heap_cpu *cpu,
     return_word(heap, &cpu->bins[number], empty);
 }
 
+/* Own CPU: the slab of which nothing is in use, if the bin has kept one. */
+static void drop_empty(struct cairn__bin *bin, struct cairn__slab **empty)
+{
+    struct cairn__slab *slab = bin->slabs;
+
+    if (slab != NULL && slab->free_count == slab->count)
+        disown(slab, empty);
+}
+
 static void drain_bins(struct cairn_heap *heap, struct cairn__heap_cpu *cpu,
                        struct cairn__slab **empty)
 {
-    struct cairn__slab *slab;
-
     for (unsigned i = 1; i < CAIRN__CLASS_LARGE; i++)
         drain_bin(heap, cpu, i, empty);
     collect(cpu, empty);
-    for (unsigned i = 1; i < CAIRN__CLASS_LARGE; i++) {
-        slab = cpu->bins[i].slabs;
-        if (slab != NULL && slab->free_count == slab->count)
-            disown(slab, empty);
-    }
+    for (unsigned i = 1; i < CAIRN__CLASS_LARGE; i++)
+        drop_empty(&cpu->bins[i], empty);
 }
 
 static void slab_drain(struct cairn_heap *heap)
@@ -553,7 +559,7 @@ static void slab_drain(struct cairn_heap *heap)
 
     drain_bins(heap, cpu, &empty);
     cairn__heap_leave(state);
-    release(heap, empty);
+    cairn__slab_release(heap, empty);
     cairn__large_drain(heap);
 }
 
@@ -564,15 +570,10 @@ void cairn__slab_retire(struct cairn_heap *heap, struct cairn__heap_cpu *cpu)
 
     drain_bins(heap, cpu, &empty);
     cairn__lock_release(&heap->lock, state);
-    release(heap, empty);
+    cairn__slab_release(heap, empty);
 }
 
 /* ---- For typed caches ---------------------------------------------------- */
-
-void cairn__slab_adopt(struct cairn__heap_cpu *cpu, struct cairn__slab *slab)
-{
-    adopt(cpu, slab);
-}
 
 uintptr_t cairn__slab_refill(struct cairn__heap_cpu *cpu,
                              struct cairn__slab **empty)
@@ -604,24 +605,9 @@ void cairn__slab_drain_first(struct cairn_heap *heap,
                              struct cairn__heap_cpu *cpu,
                              struct cairn__slab **empty)
 {
-    struct cairn__slab *slab;
-
     drain_bin(heap, cpu, 0, empty);
     collect(cpu, empty);
-    slab = cpu->bins[0].slabs;
-    if (slab != NULL && slab->free_count == slab->count)
-        disown(slab, empty);
-}
-
-void cairn__slab_release(struct cairn_heap *heap, struct cairn__slab *empty)
-{
-    release(heap, empty);
-}
-
-enum cairn_status cairn__slab_reason(const struct cairn_heap *heap,
-                                     uintptr_t block)
-{
-    return reason(heap, block);
+    drop_empty(&cpu->bins[0], empty);
 }
 
 static enum cairn_status slab_init(struct cairn_heap *heap)
