@@ -2,6 +2,7 @@
  * areas_mmu.c - areas and stacks on the simulated machine: what CPUs can reach
  * while they come and go, in all formats, and what is left when memory is out.
  */
+#include "frames_data.h"
 #include "paging_build.h"
 #include <cairn/stack.h>
 #include <string.h>
@@ -12,8 +13,6 @@
 #define STACK      (8 * PAGE)
 
 static struct cairn_frames frames;
-static struct cairn_memmap map;
-static struct cairn_memory_range storage[16];
 static struct cairn_areas set;
 static struct cairn_stacks stacks;
 static struct cairn_stack stack;
@@ -23,11 +22,7 @@ static unsigned watched_count;
 
 static uint64_t free_frames(void)
 {
-    struct cairn_frames_stats stats;
-
-    CHECK_EQ(cairn_frames_check(&frames), 0);
-    cairn_frames_stats(&frames, &stats);
-    return stats.free_frames;
+    return frames_data_free(&frames);
 }
 
 /* What happens when a frame is asked for and there is none. */
@@ -50,13 +45,7 @@ static void start_frames(void)
     config.cpu_count = 2;
     config.reclaim = reclaim;
     when_out = NULL;
-    CHECK(sim_ram_add(DATA, DATA_BYTES));
-    memset(&frames, 0, sizeof(frames));
-    CHECK_EQ(cairn_memmap_init(&map, storage, 16), CAIRN_OK);
-    CHECK_EQ(cairn_memmap_add(&map, DATA, DATA_BYTES, CAIRN_MEMORY_USABLE),
-             CAIRN_OK);
-    CHECK_EQ(cairn_memmap_finish(&map, cairn_phys_make(0)), CAIRN_OK);
-    CHECK_EQ(cairn_frames_init(&frames, &map, NULL, &config), CAIRN_OK);
+    frames_data_start(&frames, DATA, DATA_BYTES, &config);
     data_frames = free_frames();
 }
 

@@ -2,6 +2,7 @@
  * areas_threads.c - areas and stacks on several simulated CPUs at once: each
  * thread is a CPU.
  */
+#include "frames_data.h"
 #include "paging_cpus.h"
 #include <cairn/stack.h>
 #include <string.h>
@@ -13,8 +14,6 @@
 #define LAZY_PAGES 48u
 
 static struct cairn_frames frames;
-static struct cairn_memmap map;
-static struct cairn_memory_range storage[16];
 static struct cairn_areas set;
 static struct cairn_stacks stacks;
 static struct cairn_area *lazy;
@@ -35,13 +34,7 @@ static void start(void)
                                                 .is_measured = true};
 
     cpus_start(CAIRN_PAGING_4LEVEL, 0);
-    CHECK(sim_ram_add(CPUS_DATA, DATA_BYTES));
-    memset(&frames, 0, sizeof(frames));
-    CHECK_EQ(cairn_memmap_init(&map, storage, 16), CAIRN_OK);
-    CHECK_EQ(cairn_memmap_add(&map, CPUS_DATA, DATA_BYTES, CAIRN_MEMORY_USABLE),
-             CAIRN_OK);
-    CHECK_EQ(cairn_memmap_finish(&map, cairn_phys_make(0)), CAIRN_OK);
-    CHECK_EQ(cairn_frames_init(&frames, &map, NULL, &config), CAIRN_OK);
+    frames_data_start(&frames, CPUS_DATA, DATA_BYTES, &config);
     data_frames = free_frames();
     CHECK_EQ(cairn_areas_init(&set, cairn_span_make(BASE, 4 * CAIRN_MIB),
                               &cpus_tables[0], &frames),

@@ -2,6 +2,7 @@
  * space.c - address spaces on the simulated machine: what CPUs in them see, in
  * all formats, and what is left of them.
  */
+#include "frames_data.h"
 #include "paging_build.h"
 
 #include "base/cpus.h"
@@ -14,8 +15,6 @@
 #define SPACES     3
 
 static struct cairn_frames frames;
-static struct cairn_memmap map;
-static struct cairn_memory_range storage[16];
 static struct cairn_space kernel;
 static struct cairn_space_root root;
 static struct cairn_space spaces[SPACES];
@@ -30,11 +29,7 @@ static const struct cairn_page_policy writable = {.rights = CAIRN_PAGE_WRITE};
 
 static uint64_t free_frames(void)
 {
-    struct cairn_frames_stats stats;
-
-    CHECK_EQ(cairn_frames_check(&frames), 0);
-    cairn_frames_stats(&frames, &stats);
-    return stats.free_frames;
+    return frames_data_free(&frames);
 }
 
 static void start_frames(void)
@@ -42,13 +37,7 @@ static void start_frames(void)
     struct cairn_frames_config frames_config = cairn_frames_config_default();
 
     frames_config.cpu_count = SIM_CPUS;
-    CHECK(sim_ram_add(DATA, DATA_BYTES));
-    memset(&frames, 0, sizeof(frames));
-    CHECK_EQ(cairn_memmap_init(&map, storage, 16), CAIRN_OK);
-    CHECK_EQ(cairn_memmap_add(&map, DATA, DATA_BYTES, CAIRN_MEMORY_USABLE),
-             CAIRN_OK);
-    CHECK_EQ(cairn_memmap_finish(&map, cairn_phys_make(0)), CAIRN_OK);
-    CHECK_EQ(cairn_frames_init(&frames, &map, NULL, &frames_config), CAIRN_OK);
+    frames_data_start(&frames, DATA, DATA_BYTES, &frames_config);
     data_frames = free_frames();
 }
 

@@ -2,6 +2,7 @@
  * text.c - code that is patched on the simulated machine: between any two steps
  * of the library, other CPUs run it, and try to write to it.
  */
+#include "frames_data.h"
 #include "paging_build.h"
 #include <cairn/audit.h>
 #include <cairn/text.h>
@@ -17,8 +18,6 @@
 #define PATCH      16                /* bytes, at most */
 
 static struct cairn_frames frames;
-static struct cairn_memmap map;
-static struct cairn_memory_range storage[16];
 static struct cairn_text text;
 static uint64_t window;
 static uint64_t code;        /* virtual */
@@ -33,11 +32,7 @@ static uint8_t after[PATCH];
 
 static uint64_t free_frames(void)
 {
-    struct cairn_frames_stats stats;
-
-    CHECK_EQ(cairn_frames_check(&frames), 0);
-    cairn_frames_stats(&frames, &stats);
-    return stats.free_frames;
+    return frames_data_free(&frames);
 }
 
 static void start_frames(void)
@@ -45,14 +40,8 @@ static void start_frames(void)
     struct cairn_frames_config config = cairn_frames_config_default();
 
     config.cpu_count = 2;
-    CHECK(sim_ram_add(DATA, DATA_BYTES));
     CHECK(sim_ram_add(CODE, CODE_BYTES));
-    memset(&frames, 0, sizeof(frames));
-    CHECK_EQ(cairn_memmap_init(&map, storage, 16), CAIRN_OK);
-    CHECK_EQ(cairn_memmap_add(&map, DATA, DATA_BYTES, CAIRN_MEMORY_USABLE),
-             CAIRN_OK);
-    CHECK_EQ(cairn_memmap_finish(&map, cairn_phys_make(0)), CAIRN_OK);
-    CHECK_EQ(cairn_frames_init(&frames, &map, NULL, &config), CAIRN_OK);
+    frames_data_start(&frames, DATA, DATA_BYTES, &config);
     data_frames = free_frames();
 }
 
