@@ -6,12 +6,6 @@
 
 #include <cairn/heap.h>
 
-/*
- * Options of the command line: heap=slab|firstfit, heaplevel=0|1|2.  False: it
- * is none of these.
- */
-bool heap_take_option(const char *text, size_t length);
-
 /* The frame allocator asks the heap for pages before it says that it has none.
  * Before it is started. */
 void heap_prepare(struct cairn_frames_config *config);

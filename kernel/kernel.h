@@ -33,7 +33,6 @@ struct kernel {
     struct cairn_early early;             /* finished: frames took over */
     struct cairn_early_stats early_stats; /* what it was like then */
     struct cairn_frames frames;
-    struct cairn_frames_config frames_config;
     struct cairn_heap heap;
     struct cairn_pagetable table;   /* its own; in use since tables_start */
     struct cairn_space space;       /* that table, and what is in use of it */
@@ -55,6 +54,9 @@ struct kernel {
     struct cairn_layout layout;
     const struct system_layout *system; /* that of layout=NAME; NULL: its own */
     unsigned system_number; /* option layout=NAME: counted from 1; 0: its own */
+    unsigned frames_engine; /* option engine=: enum cairn_frames_engine */
+    unsigned heap_engine;   /* option heap=: enum cairn_heap_engine */
+    unsigned heap_level;    /* option heaplevel=: enum cairn_heap_level */
     unsigned identity_option;         /* option identity=: temporary.h */
     unsigned tempheap_option;         /* option tempheap=: the same */
     uint64_t identity_bytes;          /* mapped at their own address; 0: none */

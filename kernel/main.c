@@ -116,13 +116,15 @@ static void print_mappings(void)
 /* From here on the early allocator is finished. */
 static void start_frames(void)
 {
+    struct cairn_frames_config config = cairn_frames_config_default();
     cairn_early_stats(&kernel.early, &kernel.early_stats);
-    heap_prepare(&kernel.frames_config);
+    config.engine = (enum cairn_frames_engine)kernel.frames_engine;
+    heap_prepare(&config);
     enum cairn_status status = cairn_frames_init(
-        &kernel.frames, &kernel.boot.map, &kernel.early, &kernel.frames_config);
+        &kernel.frames, &kernel.boot.map, &kernel.early, &config);
     if (status != CAIRN_OK)
         kernel_panic("frame allocator, engine %s: %s",
-                     cairn_report_engine_name(kernel.frames_config.engine),
+                     cairn_report_engine_name(config.engine),
                      cairn_status_text(status));
 }
 

@@ -8,12 +8,10 @@
 
 #include "console/console.h"
 #include "cpu/cpu.h"
-#include "heap.h"
 #include "kernel.h"
 #include "monitor/text.h"
 #include "systems/layouts.h"
 #include <cairn/format.h>
-#include <cairn/report.h>
 
 static bool is_end_of_word(char c)
 {
@@ -25,20 +23,6 @@ static bool is_word(const char *text, size_t length, const char *word)
     return text_length(word) == length && text_begins_with(text, word, length);
 }
 
-/* An engine that there is, else it stays the default. */
-static void take_engine(const char *text, size_t length)
-{
-    for (unsigned i = 0; i <= CAIRN_ENGINE_FREELIST; i++) {
-        enum cairn_frames_engine engine = (enum cairn_frames_engine)i;
-        if (is_word(text, length, cairn_report_engine_name(engine))) {
-            kernel.frames_config.engine = engine;
-            return;
-        }
-    }
-    console_printf("[cairn] engine=%.*s: there are tree, bitmap, freelist\n",
-                   (int)length, text);
-}
-
 /* One of a few words, else it stays as it was. */
 struct choice {
     const char *option; /* with "=" */
@@ -46,7 +30,11 @@ struct choice {
     unsigned *value; /* the number of the word */
 };
 
+/* In the order of what they stand for. */
 static const struct choice choices[] = {
+    {"engine=", {"tree", "bitmap", "freelist"}, &kernel.frames_engine},
+    {"heap=", {"slab", "firstfit"}, &kernel.heap_engine},
+    {"heaplevel=", {"0", "1", "2"}, &kernel.heap_level},
     {"identity=", {"never", "drop", "keep"}, &kernel.identity_option},
     {"tempheap=", {"never", "drop", "keep"}, &kernel.tempheap_option},
     {"margin=", {"guards", "mapped"}, &kernel.margin_option},
@@ -127,18 +115,16 @@ static void take_option(const char *text, size_t length)
         take_seed(text + 5, length - 5);
     else if (is_word(text, length, "verbose"))
         kernel.is_verbose = true;
-    else if (text_begins_with(text, "engine=", 7))
-        take_engine(text + 7, length - 7);
     else if (text_begins_with(text, "layout=", 7))
         take_layout(text + 7, length - 7);
-    else if (!heap_take_option(text, length))
+    else
         take_choices(text, length);
 }
 
 void options_take(void)
 {
     const char *text = kernel.boot.command_line;
-    kernel.frames_config = cairn_frames_config_default();
+    kernel.heap_level = CAIRN_HEAP_CHECKED;
     kernel.commands_at = 0;
     while (*text != '\0') {
         size_t length = 0;
